@@ -1,49 +1,23 @@
 """The OpenAI client against a server in this process: what is sent, and what is made of answers."""
 
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
 import anyio.to_thread
 import pytest
 from aiohttp import web
+from support.serving import Handler, asking
 
 from gadfly.errors import ConnectionFailed, ContentFiltered, ModelError, ServerFailed, UnsupportedError
-from gadfly.models.load import load_backend
-from gadfly.protocols import Closing, Model
+from gadfly.protocols import Closing
 from gadfly.records import Message, Request, Sampling
 
 pytestmark = pytest.mark.anyio
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 QUESTION = Request(
     messages=(Message(role="system", content="Be brief."), Message(role="user", content="2+2?"))
 )
-
-
-@asynccontextmanager
-async def asking(handler: Handler, options: str = "") -> AsyncGenerator[Model]:
-    """A model whose server answers by `handler`."""
-
-    async def route(request: web.Request) -> web.StreamResponse:
-        return await handler(request)
-
-    app = web.Application()
-    app.router.add_post("/v1/{route:.*}", route)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    model = load_backend(f"openai:m@http://127.0.0.1:{port}/v1{options}")
-    try:
-        yield model
-    finally:
-        assert isinstance(model, Closing)
-        await model.close()
-        await runner.cleanup()
 
 
 class Server:

@@ -1,7 +1,7 @@
 """The OpenAI client against servers that fail: each fault has its name, and no message holds the key."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -10,6 +10,8 @@ import aiohttp
 import anyio
 import pytest
 from aiohttp import web
+from support import serving
+from support.serving import Handler
 
 from gadfly.errors import (
     AuthenticationFailed,
@@ -32,32 +34,13 @@ from gadfly.records import Message, Request
 
 pytestmark = pytest.mark.anyio
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 QUESTION = Request(messages=(Message(role="user", content="2+2?"),))
 KEY = "sk-very-secret-0123456789"
 
 
-@asynccontextmanager
-async def asking(handler: Handler, options: str = "") -> AsyncGenerator[Model]:
+def asking(handler: Handler, options: str = "") -> AbstractAsyncContextManager[Model]:
     """A model with a key, whose server answers by `handler`."""
-
-    async def route(request: web.Request) -> web.StreamResponse:
-        return await handler(request)
-
-    app = web.Application()
-    app.router.add_post("/v1/{route:.*}", route)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    port = runner.addresses[0][1]
-    model = load_backend(f"openai:m@http://127.0.0.1:{port}/v1?key_env=SECRET_KEY{options}")
-    try:
-        yield model
-    finally:
-        assert isinstance(model, Closing)
-        await model.close()
-        await runner.cleanup()
+    return serving.asking(handler, f"?key_env=SECRET_KEY{options}")
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ import numpy as np
 from gadfly.errors import ContextLengthError, InputError, ModelError, RequestRejected, ServerFailed
 from gadfly.models.openvino_quiet import openvino, openvino_genai
 from gadfly.models.prefix_blocks import BLOCK, PrefixBlocks, block_names
+from gadfly.models.settling import settle
 from gadfly.records import Request
 
 _genai = cast(Any, openvino_genai)
@@ -79,18 +80,7 @@ class Job:
 
     def finish(self, result: Generated | Exception) -> None:
         """Tell whoever waits; safe from any thread."""
-
-        def tell() -> None:
-            if self.done.done():
-                return
-            if isinstance(result, Exception):
-                self.done.set_exception(result)
-            else:
-                self.done.set_result(result)
-
-        try:
-            self.loop.call_soon_threadsafe(tell)
-        except RuntimeError:  # the loop is closed: nobody waits any more
+        if not settle(self.done, result):
             self.cancelled = True
 
 

@@ -7,6 +7,7 @@ from threading import Condition, Lock, Thread
 
 from gadfly.errors import ContextLengthError, GadflyError, InputError, ServerFailed, boundary
 from gadfly.models import transformers_batch as batch
+from gadfly.models.settling import settle
 from gadfly.models.transformers_batch import Reading, Writing
 from gadfly.models.transformers_weights import Loaded
 from gadfly.records import Request
@@ -34,18 +35,7 @@ class Job:
 
     def finish(self, result: Loaded | Exception) -> None:
         """Tell whoever waits, from any thread."""
-
-        def tell() -> None:
-            if self.done.done():
-                return
-            if isinstance(result, Exception):
-                self.done.set_exception(result)
-            else:
-                self.done.set_result(result)
-
-        # A loop that is closed has nobody left to tell.
-        if not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(tell)
+        settle(self.done, result)
 
 
 class Engine:

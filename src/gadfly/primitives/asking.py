@@ -13,6 +13,9 @@ from gadfly.records import Completion, Message, Problem, Request, Sampling
 
 M = TypeVar("M", bound=BaseModel)
 
+GREEDY = Sampling(temperature=0.0)
+"""How judges are asked unless told otherwise."""
+
 REPAIR = Prompt(
     name="repair-json",
     user="Your reply could not be used: {{ complaint }}. "

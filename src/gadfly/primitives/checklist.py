@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from gadfly.concurrency import each
 from gadfly.parsing import read_findings, read_label
 from gadfly.parsing.text import tail
+from gadfly.primitives.asking import GREEDY
 from gadfly.primitives.critique import Target, critique
 from gadfly.primitives.generate import generate
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Critique, Problem, Sampling, Verdict
-
-GREEDY = Sampling(temperature=0.0)
 
 _NUMBERED = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]+(\S.*\?)[ \t]*$", re.MULTILINE)
 """`1. Is it ...?`, as models write lists that were to have dashes."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from gadfly.errors import ParseError, UnsupportedError
 from gadfly.parsing import answer_key, read_rating
-from gadfly.primitives.asking import ask
+from gadfly.primitives.asking import GREEDY, ask
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import AnswerKind, Candidate, Failure, Problem, Sampling, Score, Tokens
@@ -94,7 +94,7 @@ async def verbalised(
 ) -> Score:
     """The confidence a model states in words, 0 to 100 mapped to 0..1 (Lin et al. 2022, arXiv:2205.14334)."""
     slots = {"answer": candidate.text}
-    reply = await ask(model, problem, prompt=prompt, slots=slots, sampling=Sampling(temperature=0.0))
+    reply = await ask(model, problem, prompt=prompt, slots=slots, sampling=GREEDY)
     value: float | None = None
     failure: Failure | None = None
     try:

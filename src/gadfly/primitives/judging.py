@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from gadfly.concurrency import each
 from gadfly.errors import ParseError
 from gadfly.parsing import read_label, read_rating
-from gadfly.primitives.asking import ask, reference_for
+from gadfly.primitives.asking import GREEDY, ask, reference_for
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import (
@@ -19,8 +19,6 @@ from gadfly.records import (
     Verdict,
 )
 from gadfly.trace import primitive
-
-GREEDY = Sampling(temperature=0.0)
 
 RATE = Prompt(
     name="rate",

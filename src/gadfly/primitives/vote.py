@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gadfly.errors import ParseError, RecipeError
 from gadfly.parsing import answer_key, read_label
-from gadfly.primitives.asking import ask
+from gadfly.primitives.asking import GREEDY, ask
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import AnswerKind, Candidate, Failure, Problem, Ranking, Sampling, Score
@@ -105,7 +105,7 @@ async def universal_vote(
     candidates: Sequence[Candidate],
     *,
     prompt: Prompt = MOST_CONSISTENT,
-    sampling: Sampling = Sampling(temperature=0.0),
+    sampling: Sampling = GREEDY,
 ) -> Ranking:
     """The candidate that a model finds most consistent with the others, in a tier of its own.
 

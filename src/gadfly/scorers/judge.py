@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gadfly.errors import BoundaryError, InputError, ParseError
 from gadfly.models.load import load_model
+from gadfly.primitives.asking import GREEDY
 from gadfly.primitives.critique import critique
-from gadfly.primitives.judging import GREEDY
 from gadfly.prompts import Prompt
 from gadfly.protocols import Closing, Model
 from gadfly.records import Candidate, Failure, Problem, Sampling, Score
