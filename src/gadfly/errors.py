@@ -10,6 +10,7 @@
             ConnectionFailed         no connection, or it broke
             ModelTimeout             no answer in time
             MalformedResponse        the body is not what the protocol says
+            WaitingForPerson         a person has not answered yet (boundary "tool")
           AuthenticationFailed     401, 403
           ContextLengthError       prompt and answer do not fit the context
           RequestRejected          any other 4xx
@@ -84,6 +85,12 @@ class ModelTimeout(TransientModelError, TimeoutError):
 
 class MalformedResponse(TransientModelError):
     """The answer's body is not what the protocol promises."""
+
+
+class WaitingForPerson(TransientModelError):
+    """A person stands where a model could, and has not answered yet: a later session looks again."""
+
+    boundary = "tool"
 
 
 class AuthenticationFailed(ModelError):

@@ -5,9 +5,9 @@ method that raises: it is a protocol that the backend does not satisfy.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
-from gadfly.records import Candidate, Completion, Critique, Problem, Ranking, Request, Score, Tokens
+from gadfly.records import Candidate, Case, Completion, Critique, Problem, Ranking, Request, Score, Tokens
 
 
 class Model(Protocol):
@@ -106,6 +106,10 @@ class Ranker(Protocol):
         ...
 
 
+Judge: TypeAlias = Critic | Scorer | Ranker
+"""Every recipe in `recipes.judge`: words, a number or an order."""
+
+
 class Benchmark(Protocol):
     """Problems with the scorer that decides them."""
 
@@ -121,4 +125,17 @@ class Benchmark(Protocol):
 
     def problems(self) -> Iterator[Problem]:
         """The problems, in a fixed order."""
+        ...
+
+
+class JudgingBenchmark(Protocol):
+    """Things to judge, with what people said of them."""
+
+    @property
+    def name(self) -> str:
+        """What the command line calls it, arguments included."""
+        ...
+
+    def cases(self) -> Iterator[tuple[Problem, Case]]:
+        """Each problem with what is to be judged, in a fixed order; every problem's id is its case's name."""
         ...

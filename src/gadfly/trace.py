@@ -5,12 +5,13 @@ it, the metered model writes calls to it. With no recorder open, everything runs
 and nothing is kept.
 """
 
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import wraps
 from time import monotonic
+from types import CoroutineType
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from gadfly.errors import BoundaryError, sole_error
@@ -145,7 +146,9 @@ def step(name: str) -> Generator[_Open | None]:
         _current.reset(token)
 
 
-def primitive(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+def primitive(
+    function: Callable[P, "CoroutineType[Any, Any, R]"],
+) -> Callable[P, "CoroutineType[Any, Any, R]"]:
     """Make every call of an asynchronous function one step, with the record it returns.
 
     The step is called by the function's name, or by the class for a `__call__` method.

@@ -67,7 +67,7 @@ def parameters(function: Function, *, method: bool) -> list[str]:
 
 def test_there_is_something_to_measure() -> None:
     assert len(FILES) > 30
-    assert {"records.py", "primitives/search.py", "recipes/solve/direct.py"} <= set(NAMES)
+    assert {"records/cases.py", "primitives/search.py", "recipes/solve/direct.py"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)

@@ -60,7 +60,7 @@ def tracked() -> list[Path]:
 
 
 def test_there_are_files_to_read() -> None:
-    assert {"pyproject.toml", "records.py"} <= {path.name for path in tracked()}
+    assert {"pyproject.toml", "runner.py"} <= {path.name for path in tracked()}
 
 
 @pytest.mark.parametrize(

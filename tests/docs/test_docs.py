@@ -33,6 +33,7 @@ from gadfly.protocols import Model  # noqa: E402
 from gadfly.recipes.load import RecipeEntry, list_recipes  # noqa: E402
 from gadfly.recipes.systems import list_systems  # noqa: E402
 from gadfly.records import Rollout  # noqa: E402
+from gadfly.run.judging import returns  # noqa: E402
 from gadfly.run.manifest import Manifest  # noqa: E402
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
@@ -150,11 +151,11 @@ def test_pages_of_recipes_and_papers_are_what_the_recipes_say() -> None:
 
 def made_pages() -> dict[str, str]:
     """The pages that follow from the recipes."""
-    return {"recipes.md": recipes_page(), "papers.md": papers_page()}
+    return {"recipes.md": recipes_page(), "judges.md": judges_page(), "papers.md": papers_page()}
 
 
 def recipes_page() -> str:
-    entries = list_recipes()
+    entries = [entry for entry in list_recipes() if entry.room == "solve"]
     head = [
         "# Recipes",
         f"The {len(entries)} methods, from their own files. `gadfly run NAME --help` lists a recipe's "
@@ -162,6 +163,20 @@ def recipes_page() -> str:
         "departs from its paper.",
     ]
     return "\n\n".join([*head, *(_recipe(entry) for entry in entries)]) + "\n"
+
+
+def judges_page() -> str:
+    entries = [entry for entry in list_recipes() if entry.room == "judge"]
+    head = [
+        "# Judges",
+        f"The {len(entries)} methods that judge, from their own files. `gadfly judge BENCHMARK --judge NAME` "
+        "measures one, `gadfly critics BENCHMARK --judges NAME,NAME` several. *Differs* says where a judge "
+        "departs from its paper.",
+    ]
+    return "\n\n".join([*head, *(_recipe(entry) for entry in entries)]) + "\n"
+
+
+GIVES = {"critique": "words with a verdict", "score": "a mark", "ranking": "an order of answers"}
 
 
 def _recipe(entry: RecipeEntry) -> str:
@@ -175,7 +190,10 @@ def _recipe(entry: RecipeEntry) -> str:
         parts.append(f"*Differs:* {entry.differs}")
     if settings:
         parts.append(f"Settings: {settings}.")
-    parts.append(f"```console\n$ gadfly run {entry.name} --on families:products --limit 2\n```")
+    if entry.room == "judge":
+        parts.append(f"Gives {GIVES[returns(entry.recipe)]}.")
+    else:
+        parts.append(f"```console\n$ gadfly run {entry.name} --on families:products --limit 2\n```")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -184,9 +202,10 @@ def papers_page() -> str:
     running = [system for system in systems if system.status == "running"]
     planned = sum(system.status == "planned" for system in systems)
     outside = sum(system.status == "outside" for system in systems)
+    page = {one.name: "judges.md" if one.room == "judge" else "recipes.md" for one in list_recipes()}
     rows: list[str] = []
     for system in running:
-        links = ", ".join(f"[{name}](recipes.md#{name})" for name in system.recipes)
+        links = ", ".join(f"[{name}]({page[name]}#{name})" for name in system.recipes)
         rows.append(f"| {system.id} | {system.title} | {links} |")
     return "\n".join(
         [
@@ -194,8 +213,8 @@ def papers_page() -> str:
             "",
             f"Gadfly keeps a catalogue of {len(systems)} published systems of the field. {len(running)} of "
             "them have a recipe here that does what they describe, or the part of it that its entry in "
-            f"[recipes](recipes.md) names; {planned} are planned, and {outside} are outside of what it is "
-            "for (they are not about text models). `gadfly systems` lists them all.",
+            f"[recipes](recipes.md) or [judges](judges.md) names; {planned} are planned, and {outside} are "
+            "outside of what it is for (they are not about text models). `gadfly systems` lists them all.",
             "",
             "| id | system | recipe |",
             "|---|---|---|",

@@ -16,9 +16,9 @@ from typing import cast
 from pydantic import JsonValue, ValidationError
 
 from gadfly.benchmarks.about import About
-from gadfly.benchmarks.rows import Row, read_rows
 from gadfly.errors import InputError, ParseError
 from gadfly.parsing import answer_instruction, final_answer
+from gadfly.parsing.rows import Row, read_rows
 from gadfly.parsing.spec import refuse_unknown, truth
 from gadfly.protocols import Scorer
 from gadfly.records import AnswerKind, Message, Problem

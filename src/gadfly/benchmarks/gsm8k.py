@@ -6,21 +6,19 @@ right when its last number equals it, which is how the paper's recorded verdicts
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol, cast
 
 from gadfly.benchmarks.about import About
-from gadfly.benchmarks.rows import Row, read_rows
+from gadfly.benchmarks.hub import Hub, Source, Upstream, find_source, refuse_options
 from gadfly.errors import InputError
 from gadfly.parsing import answer_instruction
-from gadfly.parsing.spec import configure, refuse_unknown
+from gadfly.parsing.spec import configure
 from gadfly.records import Problem
 from gadfly.scorers.text import Numeric
 
 _SOURCE = (
     "https://raw.githubusercontent.com/openai/grade-school-math/master/grade_school_math/data/test.jsonl"
 )
-_HUB = "openai/gsm8k"
+_UPSTREAM = Upstream(title="GSM8K", download=_SOURCE, hub=Hub(path="openai/gsm8k", config="main"))
 
 ABOUT = About(
     name="gsm8k",
@@ -38,23 +36,18 @@ ABOUT = About(
 )
 
 
-class _Datasets(Protocol):
-    """The one function of the package datasets that is called."""
-
-    def load_dataset(self, path: str, name: str, *, split: str) -> Iterator[Row]:
-        """The rows of one split."""
-        ...
-
-
 @dataclass(frozen=True, kw_only=True)
 class Gsm8k:
     """The problems of one file or of one split of the hub's copy."""
 
     name: str
     scorer: Numeric
-    path: Path | None = None
-    """None: the hub's copy, through the package datasets."""
-    split: str = "test"
+    source: Source
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was read, with its checksum."""
+        return self.source.notes
 
     def problems(self) -> Iterator[Problem]:
         """The problems in the file's order.
@@ -62,14 +55,13 @@ class Gsm8k:
         Raises:
             InputError: the file cannot be read, or a row of it is not one of GSM8K's.
         """
-        label = self.path.name.split(".")[0] if self.path else self.split
-        rows = read_rows(self.path) if self.path else _from_hub(self.split)
-        for index, (where, row) in enumerate(rows):
+        for at in self.source.rows():
+            where, label, row = at.where, at.source, at.row
             question, answer = row.get("question"), row.get("answer")
             if not isinstance(question, str) or not isinstance(answer, str) or "####" not in answer:
                 raise InputError(f"{where}: not a row of GSM8K, which has question and answer ('#### 7')")
             yield Problem(
-                id=f"gsm8k-{label}-{index:04d}",
+                id=f"gsm8k-{label}-{at.index:04d}",
                 prompt=f"{question}\n{answer_instruction('number')}",
                 reference=answer.rpartition("####")[2].strip().replace(",", ""),
                 answer_kind="number",
@@ -79,45 +71,20 @@ class Gsm8k:
 
 
 def load(target: str, options: Mapping[str, str]) -> Gsm8k:
-    """GSM8K from the file `target`, or from the hub where `target` is "hub".
+    """GSM8K from the file `target`, or from the hub where `target` is "hub" or "hub:REVISION".
 
     Raises:
         InputError: no file was named, it is not there, or an option cannot be used.
     """
-    for option in options:
-        refuse_unknown(option, ABOUT.options, what="option", where="gsm8k")
-    if not target:
-        raise InputError(
-            f"gsm8k needs its file: download {_SOURCE} and say 'gsm8k:test.jsonl'; or, online and with "
-            "'pip install datasets', say 'gsm8k:hub'"
-        )
+    refuse_options(options, ABOUT)
+    source = find_source(target, ABOUT, _UPSTREAM, split=options.get("split"))
     own = {key: value for key, value in options.items() if key != "split"}
     scorer = configure(Numeric(), own, where="gsm8k")
     query = "&".join(f"{key}={value}" for key, value in options.items())
     benchmark = Gsm8k(
         name=f"gsm8k:{target}" + (f"?{query}" if query else ""),
         scorer=scorer,
-        path=None if target == "hub" else Path(target).expanduser(),
-        split=options.get("split", "test"),
+        source=source,
     )
     next(benchmark.problems())
     return benchmark
-
-
-def _from_hub(split: str) -> Iterator[tuple[str, Row]]:
-    try:
-        import datasets  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        raise InputError(
-            f"'gsm8k:hub' needs the package datasets: pip install datasets; or download {_SOURCE} "
-            "and say 'gsm8k:test.jsonl'"
-        ) from None
-    try:
-        rows = cast(_Datasets, datasets).load_dataset(_HUB, "main", split=split)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"the hub's copy of GSM8K cannot be had ({type(error).__name__}: {error}); download {_SOURCE} "
-            "and say 'gsm8k:test.jsonl'"
-        ) from None
-    for number, row in enumerate(rows):
-        yield f"{_HUB} {split} row {number}", row

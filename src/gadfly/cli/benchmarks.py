@@ -3,6 +3,7 @@
 import anyio
 
 from gadfly.benchmarks.audit import AuditReport, audit, hole_warnings
+from gadfly.benchmarks.judging.load import list_judging_benchmarks
 from gadfly.benchmarks.load import list_benchmarks, load_benchmark
 from gadfly.cli.output import AsJson, Words, application, console, matches, print_json, print_table
 from gadfly.errors import InputError
@@ -17,19 +18,21 @@ app = application(
 
 @app.default
 def listing(words: Words = None, /, *, as_json: AsJson = False) -> None:
-    """List the benchmarks there are.
+    """List the benchmarks there are: those to solve, and those that judges and critics are measured on.
 
     Args:
         words: Only those that mention these words.
         as_json: As JSON, with every option.
     """
-    found = [about for about in list_benchmarks() if matches(words, about.name, about.summary)]
+    known = [("solve", about) for about in list_benchmarks()]
+    known += [("judge", about) for about in list_judging_benchmarks()]
+    found = [(task, about) for task, about in known if matches(words, about.name, about.summary, task)]
     if as_json:
-        print_json([about.model_dump(mode="json") for about in found])
+        print_json([{"task": task, **about.model_dump(mode="json")} for task, about in found])
         return
     print_table(
-        ("benchmark", "what it asks", "--on", "licence", "needs"),
-        [(a.name, a.summary, a.example, a.licence, a.needs) for a in found],
+        ("benchmark", "to", "what it asks", "--on", "licence", "needs"),
+        [(a.name, task, a.summary, a.example, a.licence, a.needs) for task, a in found],
     )
 
 

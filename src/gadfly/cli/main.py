@@ -10,6 +10,9 @@ from gadfly.cli.errors import guarded, say_first_retry
 _COMMANDS = (
     ("compare", "compare:compare", "Methods on the same problems, against voting at equal tokens."),
     ("run", "run:app", "One recipe on a benchmark or a file of your own."),
+    ("judge", "judge:judge", "One judge or critic on things that people have judged."),
+    ("critics", "critics:critics", "Several critics or judges side by side on the same things."),
+    ("reproduce", "reproduce:reproduce", "Published numbers, computed again from their raw records."),
     ("show", "show:show", "One rollout of a run as a tree, or a comparison's table."),
     ("recipes", "listings:recipes", "The methods there are."),
     ("benchmarks", "benchmarks:app", "The problems there are; `audit` tries their checkers."),

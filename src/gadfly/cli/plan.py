@@ -50,7 +50,7 @@ def plan_methods(
         if label in methods:
             raise InputError(f"--recipes names {label} twice")
         name, settings = split_settings(label)
-        entry = find_recipe(name)
+        entry = find_recipe(name, room="solve")
         settings = {**_shared(entry, settings, critic, max_tokens), **settings}
         methods[label] = build_recipe(entry, settings, models=models, model=model)
         named[label] = name

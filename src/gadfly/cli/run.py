@@ -197,4 +197,6 @@ def _examples(entry: RecipeEntry) -> str:
 
 
 for _entry in list_recipes():
+    if _entry.room != "solve":
+        continue
     app.command(_command(_entry), name=_entry.name, help_epilogue=_examples(_entry))

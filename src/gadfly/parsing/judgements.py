@@ -45,7 +45,7 @@ def read_verdict(text: str) -> Verdict:
     found = _last_line(text, "VERDICT")
     if found is None:
         raise ParseError("no line 'VERDICT: correct' or 'VERDICT: incorrect'")
-    said = " ".join(found.casefold().strip(_MARKUP).rstrip("!").split())
+    said = " ".join(found.casefold().strip(_MARKUP).rstrip(f"{_MARKUP}!").split())
     if said not in _WORDS:
         raise ParseError(f"the verdict is neither correct nor incorrect: {said[:60]!r}")
     return _WORDS[said]

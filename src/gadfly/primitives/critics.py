@@ -20,17 +20,30 @@ class ToolCritic:
     """A checker, a test run or a schema as a critic.
 
     `check` gets the problem and the answer's text and returns its complaints, one a line;
-    no complaints is a verdict of correct. An exception in it is a `ToolError`, not a verdict.
+    no complaints is a verdict of correct. A `ParseError` in it (an answer that the tool cannot read) is
+    no verdict, with the reason; any other exception is a `ToolError`.
     """
 
     name: str
     check: Callable[[Problem, str], Awaitable[list[str]]]
+    sees_reference: bool = False
+    """Whether it needs the reference or the privileged data; its critiques then say so."""
 
     @primitive
     async def __call__(self, problem: Problem, target: Target, /) -> Critique:
         """Run the tool on the target's text."""
-        with boundary("tool"):
-            complaints = await self.check(problem.blind(), said(target))
+        shown = problem if self.sees_reference else problem.blind()
+        try:
+            with boundary("tool"):
+                complaints = await self.check(shown, said(target))
+        except ParseError as error:
+            return Critique(
+                target=target.id,
+                text=f"The answer cannot be checked: {error}",
+                author=self.name,
+                saw_reference=self.sees_reference,
+                failure=error.failure(),
+            )
         text = "\n".join(f"- {line}" for line in complaints)
         return Critique(
             target=target.id,
@@ -38,6 +51,7 @@ class ToolCritic:
             author=self.name,
             verdict="incorrect" if complaints else "correct",
             findings=read_findings(text),
+            saw_reference=self.sees_reference,
         )
 
 

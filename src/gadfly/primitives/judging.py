@@ -6,6 +6,7 @@ from gadfly.concurrency import each
 from gadfly.errors import ParseError
 from gadfly.parsing import read_label, read_rating
 from gadfly.primitives.asking import GREEDY, ask, reference_for
+from gadfly.primitives.orders import WORTH
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import (
@@ -16,7 +17,6 @@ from gadfly.records import (
     Ranking,
     Sampling,
     Score,
-    Verdict,
 )
 from gadfly.trace import primitive
 
@@ -174,16 +174,13 @@ def _tiers(points: Mapping[str, float], *, author: str, explanation: str) -> Ran
     return Ranking(tiers=tiers, author=author, explanation=explanation)
 
 
-_WORTH: dict[Verdict, float] = {"correct": 1.0, "unsure": 0.5, "incorrect": 0.0}
-
-
 @primitive
 async def verdict_score(candidate: Candidate, critiques: Sequence[Critique]) -> Score:
     """The mean worth of the critiques' verdicts: correct 1, unsure 0.5, incorrect 0.
 
     Unreadable verdicts are left out; with none readable the candidate is unscored.
     """
-    worths = [_WORTH[critique.verdict] for critique in critiques if critique.verdict is not None]
+    worths = [WORTH[critique.verdict] for critique in critiques if critique.verdict is not None]
     failure = None if worths else ParseError(f"none of {len(critiques)} verdicts is readable").failure()
     return Score(
         target=candidate.id,

@@ -20,16 +20,20 @@ from pydantic import TypeAdapter, ValidationError
 
 from gadfly.errors import InputError
 from gadfly.prompts import Prompt
-from gadfly.protocols import Model, Scorer, Solver, TokenModel
+from gadfly.protocols import Critic, Model, Ranker, Scorer, Solver, TokenModel
 from gadfly.records import Record, Sampling
 
-Kind: TypeAlias = Literal["model", "models", "solver", "scorer", "prompt", "value", "python"]
+Kind: TypeAlias = Literal[
+    "model", "models", "solver", "judge", "judges", "scorer", "prompt", "value", "python"
+]
 
 _KINDS: Mapping[object, Kind] = {
     Model: "model",
     TokenModel: "model",
     Solver: "solver",
     Scorer: "scorer",
+    Critic: "judge",
+    Ranker: "judge",
     Prompt: "prompt",
 }
 _USUAL = {
@@ -76,7 +80,9 @@ class FieldEntry:
             return self.default.name
         if isinstance(self.default, str | int | float):
             return str(self.default)
-        return ", ".join(map(str, cast("tuple[object, ...]", self.default))) if self.default else ""
+        if not isinstance(self.default, tuple):
+            return ""
+        return ", ".join(map(str, cast("tuple[object, ...]", self.default)))
 
 
 def read_fields(recipe: type) -> tuple[FieldEntry, ...]:
@@ -202,6 +208,8 @@ def _kind(parts: tuple[object, ...]) -> Kind:
         return cast(Kind, kinds.pop())
     if len(parts) == 1 and get_origin(parts[0]) is tuple and get_args(parts[0])[0] in (Model, TokenModel):
         return "models"
+    if len(parts) == 1 and get_origin(parts[0]) is tuple and get_args(parts[0])[0] in (Critic, Ranker):
+        return "judges"
     return "value" if all(map(_is_plain, parts)) else "python"
 
 
@@ -214,7 +222,9 @@ def _is_plain(part: object) -> bool:
 
 def _type_name(core: object, kind: Kind) -> str:
     if kind not in ("value", "python"):
-        return {"models": "models, by comma", "prompt": "prompt file"}.get(kind, kind)
+        return {"models": "models, by comma", "judges": "judges, by semicolon", "prompt": "prompt file"}.get(
+            kind, kind
+        )
     if get_origin(core) is Literal:
         return " | ".join(map(str, get_args(core)))
     if get_origin(core) is tuple:

@@ -16,16 +16,16 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from gadfly.errors import InputError
 from gadfly.models.load import load_model
-from gadfly.protocols import Closing, Model, Scorer, Solver
+from gadfly.protocols import Closing, Judge, Model, Scorer, Solver
 from gadfly.recipes.fields import FieldEntry, assemble, read_fields, read_value
 from gadfly.scorers.load import load_scorer
 
 GROUP = "gadfly.recipes"
-ROOMS = ("solve",)
+ROOMS = ("solve", "judge")
 """The rooms there are, by what their recipes return."""
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
@@ -118,18 +118,31 @@ def list_recipes() -> tuple[RecipeEntry, ...]:
     return tuple(sorted(found.values(), key=lambda entry: (ROOMS.index(entry.room), entry.name)))
 
 
-def find_recipe(name: str) -> RecipeEntry:
-    """The recipe of this name.
+def find_recipe(name: str, *, room: str | None = None) -> RecipeEntry:
+    """The recipe of this name, in any room or in one.
 
     Raises:
         InputError: there is none; the message names the closest.
     """
-    known = {entry.name: entry for entry in list_recipes()}
+    every = {entry.name: entry for entry in list_recipes()}
+    known = {key: entry for key, entry in every.items() if room in (None, entry.room)}
+    if name in every and name not in known:
+        return _misplaced(every[name], room)
     if name in known:
         return known[name]
     close = get_close_matches(name.lower().replace("_", "-"), known, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else "."
     raise InputError(f"there is no recipe {name!r}{hint} `gadfly recipes` lists them all")
+
+
+def _misplaced(entry: RecipeEntry, room: str | None) -> NoReturn:
+    uses = {
+        "solve": "answers problems (gadfly run, gadfly compare)",
+        "judge": "judges answers (gadfly judge)",
+    }
+    raise InputError(
+        f"{entry.name} {uses[entry.room]}, so it cannot stand where a recipe of {room!r} is wanted"
+    )
 
 
 def build_recipe(
@@ -142,7 +155,8 @@ def build_recipe(
     """A recipe with fields set from text.
 
     Fields of type Model take a model specification, Solver a recipe (`self-refine:rounds=2`),
-    Scorer a scorer, Prompt the path of a Jinja template; all else is read as the field's type.
+    Scorer a scorer, Critic and Ranker a judge (several joined by ';'), Prompt the path of a Jinja
+    template; all else is read as the field's type.
 
     Args:
         entry: Which recipe.
@@ -153,6 +167,31 @@ def build_recipe(
     Raises:
         InputError: no such field, a text that does not fit, or a required field that is not set.
     """
+    return cast(Solver, _build(entry, settings, models=models, model=model))
+
+
+def build_judge(
+    text: str, *, models: Callable[[str], Model], model: str | None = None, max_tokens: int | None = None
+) -> Judge:
+    """A recipe of the judging room from one line: `name`, or `name:field=value,field=value`.
+
+    `max_tokens` is for every sampling field that the line does not set.
+
+    Raises:
+        InputError: no such judge or field, or a text that does not fit.
+    """
+    name, settings = split_settings(text)
+    entry = find_recipe(name, room="judge")
+    given = {entry.find(key).name for key in settings}
+    names = {wanted.name for wanted in entry.fields}
+    if max_tokens is not None and "sampling.max_tokens" in names - given:
+        settings["sampling.max_tokens"] = str(max_tokens)
+    return cast(Judge, _build(entry, settings, models=models, model=model))
+
+
+def _build(
+    entry: RecipeEntry, settings: Mapping[str, str], *, models: Callable[[str], Model], model: str | None
+) -> object:
     given = {entry.find(name).name: text for name, text in settings.items()}
     values: dict[str, object] = {}
     for wanted in entry.fields:
@@ -163,7 +202,7 @@ def build_recipe(
                 raise InputError(f"{entry.name} needs {wanted.flag}: {wanted.doc or wanted.type}")
         if text is not None:
             values[wanted.name] = _read(entry, wanted, text, models, model)
-    return cast(Solver, assemble(entry.recipe, values))
+    return assemble(entry.recipe, values)
 
 
 def build_from_text(text: str, *, models: Callable[[str], Model], model: str | None = None) -> Solver:
@@ -173,7 +212,7 @@ def build_from_text(text: str, *, models: Callable[[str], Model], model: str | N
         InputError: no such recipe or field, or a text that does not fit.
     """
     name, settings = split_settings(text)
-    return build_recipe(find_recipe(name), settings, models=models, model=model)
+    return build_recipe(find_recipe(name, room="solve"), settings, models=models, model=model)
 
 
 def split_settings(text: str) -> tuple[str, dict[str, str]]:
@@ -238,6 +277,10 @@ def _read(
             return tuple(models(spec.strip()) for spec in text.split(","))
         case "solver":
             return build_from_text(text, models=models, model=model)
+        case "judge":
+            return build_judge(text, models=models, model=model)
+        case "judges":
+            return tuple(build_judge(part, models=models, model=model) for part in text.split(";"))
         case "scorer":
             scorer: Scorer = load_scorer(text)
             return scorer

@@ -5,11 +5,12 @@ What runs is not written there: it follows from the `systems` that recipes decla
 """
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Literal, TypeAlias
 
-from gadfly.recipes.load import list_recipes
+from gadfly.recipes.load import RecipeEntry, list_recipes
 from gadfly.records import Record
 
 Room: TypeAlias = Literal["solve", "judge", "collect", "improve", "study", "benchmark"]
@@ -51,18 +52,22 @@ def read_systems() -> tuple[System, ...]:
 
 def list_systems() -> tuple[SystemEntry, ...]:
     """Every system with its status, by id."""
-    declared: dict[int, list[str]] = {}
+    declared: dict[int, list[RecipeEntry]] = {}
     for recipe in list_recipes():
         for system in recipe.systems:
-            declared.setdefault(system, []).append(recipe.name)
-    return tuple(_entry(system, tuple(declared.get(system.id, ()))) for system in read_systems())
+            declared.setdefault(system, []).append(recipe)
+    return tuple(_entry(system, declared.get(system.id, [])) for system in read_systems())
 
 
-def _entry(system: System, recipes: tuple[str, ...]) -> SystemEntry:
+def _entry(system: System, recipes: Sequence[RecipeEntry]) -> SystemEntry:
     status: Status = "running" if recipes else "outside" if system.scope == "outside" else "planned"
     return SystemEntry(
         **system.model_dump(),
         status=status,
-        recipes=recipes,
-        command=f"gadfly run {recipes[0]}" if recipes else "",
+        recipes=tuple(recipe.name for recipe in recipes),
+        command=_command(recipes[0]) if recipes else "",
     )
+
+
+def _command(recipe: RecipeEntry) -> str:
+    return f"gadfly {'judge BENCHMARK --judge' if recipe.room == 'judge' else 'run'} {recipe.name}"

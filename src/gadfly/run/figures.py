@@ -32,7 +32,7 @@ MARKERS: dict[Verdict, str] = {
     "cannot tell": "o",
     "baseline": "s",
 }
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": ["DejaVu Sans"],
     "font.size": 10,
     "svg.fonttype": "path",
@@ -50,7 +50,7 @@ def write_figure(comparison: Comparison, out: Path) -> tuple[Path, Path]:
         InputError: the disk refuses.
     """
     png, svg = out / f"{NAME}.png", out / f"{NAME}.svg"
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = draw(comparison)
         try:
             FigureCanvasAgg(figure).print_png(png, metadata={"Software": "gadfly"})
@@ -62,7 +62,7 @@ def write_figure(comparison: Comparison, out: Path) -> tuple[Path, Path]:
 
 def frontier_svg(comparison: Comparison) -> str:
     """The picture as the text of an SVG file; equal comparisons give equal text."""
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         return _svg(draw(comparison))
 
 

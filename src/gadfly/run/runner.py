@@ -1,12 +1,12 @@
 """Running one solver on many problems: streamed, bounded, resumable, and safe to kill."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from gadfly.errors import BoundaryError, InputError, boundary, sole_error
 from gadfly.protocols import Scorer, SeesReference, Solver
-from gadfly.records import Candidate, Problem, Rollout, Score, Usage, content_digest
+from gadfly.records import Candidate, Case, Problem, Rollout, Score, Usage, content_digest
 from gadfly.run.manifest import (
     Manifest,
     describe,
@@ -29,6 +29,10 @@ from gadfly.run.summary import RunSummary, Tally
 from gadfly.trace import elapsed, recording
 
 T = TypeVar("T")
+Item: TypeAlias = tuple[Problem, Case | None]
+"""A problem, and what is to be judged about it where a judge runs."""
+Act: TypeAlias = Callable[[Item], Awaitable[tuple[Rollout, Usage]]]
+"""Makes an item's rollout; with what was spent beside it that is no part of the method's cost."""
 
 IN_FLIGHT = 512
 """Rollouts under way at once, unless told otherwise.
@@ -54,11 +58,11 @@ async def roll_out(solver: Solver, problem: Problem, scorers: Mapping[str, Score
     Raises:
         InputError: the solver or a scorer found a mistake of the user's.
     """
-    rollout, _ = await _roll_out(solver, problem, scorers or {}, sighted=_sighted(solver))
+    rollout, _ = await _roll_out(solver, problem, scorers or {}, sighted=sees(solver))
     return rollout
 
 
-def _sighted(solver: Solver) -> bool:
+def sees(solver: object) -> bool:
     """Whether the solver is to be handed the reference."""
     return isinstance(solver, SeesReference) and solver.sees_reference
 
@@ -72,7 +76,7 @@ async def _roll_out(
     with recording() as recorder:
         try:
             with boundary("recipe"):
-                answer = _checked(await solver(problem if sighted else problem.blind()), Candidate, solver)
+                answer = checked(await solver(problem if sighted else problem.blind()), Candidate, solver)
         except BoundaryError as error:
             failure = error.failure()
     seconds = elapsed(start)
@@ -99,12 +103,12 @@ async def _roll_out(
 async def _score(name: str, scorer: Scorer, problem: Problem, answer: Candidate) -> Score:
     try:
         with boundary("scorer"):
-            return _checked(await scorer(problem, answer), Score, scorer)
+            return checked(await scorer(problem, answer), Score, scorer)
     except BoundaryError as error:
         return Score(target=answer.id, value=None, author=name, failure=error.failure())
 
 
-def _checked(value: T, kind: type[T], source: object) -> T:
+def checked(value: T, kind: type[T], source: object) -> T:
     """The value, if it is what was promised: user code is not always type-checked."""
     if not isinstance(value, kind):
         raise TypeError(f"{solver_name(source)} returned {type(value).__name__}, not {kind.__name__}")
@@ -139,17 +143,40 @@ async def run(
             disk is full, nobody answers at the endpoint or it refuses the key, or a recipe or
             scorer found a mistake of the user's. Rollouts written until then are kept.
     """
+    scoring = dict(scorers or {})
+    sighted = sees(solver)
+
+    async def act(item: Item) -> tuple[Rollout, Usage]:
+        return await _roll_out(solver, item[0], scoring, sighted=sighted)
+
+    manifest = manifest_of(solver, benchmark, scoring, settings or {})
+    items = ((problem, None) for problem in problems)
+    return await work_through(act, items, manifest, out=out, in_flight=in_flight, on_rollout=on_rollout)
+
+
+async def work_through(
+    act: Act,
+    items: Iterable[Item],
+    manifest: Manifest,
+    *,
+    out: Path | None,
+    in_flight: int = IN_FLIGHT,
+    on_rollout: Callable[[Rollout], None] | None = None,
+) -> RunSummary:
+    """What `run` and `judge_cases` share: every item becomes a rollout, kept as it finishes.
+
+    Raises:
+        InputError: as `run`.
+    """
     if in_flight < 1:
         raise InputError(f"in_flight is {in_flight}; at least one rollout has to be under way")
-    scoring = dict(scorers or {})
-    manifest = _manifest(solver, benchmark, scoring, settings or {})
     place: AbstractContextManager[RunFolder | None] = (
         nullcontext() if out is None else open_folder(out, manifest)
     )
     with place as folder:
-        session = _Session(solver, scoring, folder, manifest.solver_digest, on_rollout)
+        session = _Session(act, folder, manifest.solver_digest, on_rollout)
         try:
-            await session.work(iter(problems), in_flight)
+            await session.work(iter(items), in_flight)
         except BaseException:
             # The reason matters more than a manifest that the same full disk refuses.
             with suppress(InputError):
@@ -203,12 +230,13 @@ def _stopped(out: Path | None) -> str:
     return f"stopped; {kept} in {out}. Run the same command again to continue"
 
 
-def _manifest(
-    solver: Solver,
+def manifest_of(
+    solver: object,
     benchmark: str | None,
     scorers: Mapping[str, Scorer],
     settings: Mapping[str, JsonValue],
 ) -> Manifest:
+    """What a run that starts now is made of."""
     recipe = describe(solver)
     return Manifest(
         solver=solver_name(solver),
@@ -228,15 +256,12 @@ class _Session:
 
     def __init__(
         self,
-        solver: Solver,
-        scorers: Mapping[str, Scorer],
+        act: Act,
         folder: RunFolder | None,
         digest: str,
         on_rollout: Callable[[Rollout], None] | None,
     ) -> None:
-        self._solver = solver
-        self._sighted = _sighted(solver)
-        self._scorers = scorers
+        self._act = act
         self._folder = folder
         self._digest = digest
         self._on_rollout = on_rollout
@@ -249,9 +274,9 @@ class _Session:
         self._refused = 0
         self._start = monotonic()
 
-    async def work(self, problems: Iterator[Problem], in_flight: int) -> None:
-        """Finish every problem, or raise the one error that ended the run."""
-        todo = self._todo(problems)
+    async def work(self, items: Iterator[Item], in_flight: int) -> None:
+        """Finish every item, or raise the one error that ended the run."""
+        todo = self._todo(items)
         try:
             async with anyio.create_task_group() as group:
                 for started in range(in_flight):
@@ -263,21 +288,21 @@ class _Session:
             cause = sole_error(error)
             raise cause from cause.__cause__
 
-    def _todo(self, problems: Iterator[Problem]) -> Iterator[Problem]:
-        """The problems that have no row yet."""
-        for problem in problems:
+    def _todo(self, items: Iterator[Item]) -> Iterator[Item]:
+        """The items that have no row yet."""
+        for problem, case in items:
             key = rollout_key(self._digest, problem)
             if not self._seen.add(key):
                 raise InputError(
                     f"two problems have the id {problem.id!r} and the same draw; "
                     "give every problem an id of its own"
                 )
-            if self._folder is None or not self._folder.holds(problem):
-                yield problem
+            if self._folder is None or not self._folder.holds(problem, case):
+                yield problem, case
 
-    async def _worker(self, todo: Iterator[Problem]) -> None:
-        for problem in todo:
-            rollout, spent = await _roll_out(self._solver, problem, self._scorers, sighted=self._sighted)
+    async def _worker(self, todo: Iterator[Item]) -> None:
+        for item in todo:
+            rollout, spent = await self._act(item)
             self._scoring = self._scoring + spent
             self._keep(rollout)
             # A solver that never waits would otherwise keep Ctrl-C and all others waiting.

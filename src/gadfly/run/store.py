@@ -25,7 +25,7 @@ from pydantic_core import PydanticSerializationError
 
 from gadfly import errors
 from gadfly.errors import InputError
-from gadfly.records import Failure, Problem, Rollout
+from gadfly.records import Case, Failure, Problem, Rollout
 from gadfly.run.manifest import MANIFEST, Manifest, read_manifest
 from gadfly.run.summary import Tally
 
@@ -90,9 +90,10 @@ def rollout_key(solver_digest: str, problem: Problem) -> int:
     return int.from_bytes(blake2b(name, digest_size=8).digest(), "big") or 1
 
 
-def _content_key(key: int, problem: Problem) -> int:
+def _content_key(key: int, problem: Problem, case: Case | None) -> int:
     """Names one rollout by what was asked, too."""
-    asked = _SURROGATE.sub("\ufffd", f"{problem.text}\0{problem.reference}")
+    shown = "" if case is None else f"\0{case.digest}"
+    asked = _SURROGATE.sub("\ufffd", f"{problem.text}\0{problem.reference}{shown}")
     return int.from_bytes(blake2b(f"{key}\0{asked}".encode(), digest_size=8).digest(), "big") or 1
 
 
@@ -212,7 +213,8 @@ class RunFolder:
                 elif may_pass(rollout) or not self.finished.add(self.key(rollout.problem)):
                     dropped.add(offset)
                 else:
-                    self._contents.add(_content_key(self.key(rollout.problem), rollout.problem))
+                    key = self.key(rollout.problem)
+                    self._contents.add(_content_key(key, rollout.problem, rollout.case))
                     self.tally.add(rollout)
                     unended = not line.endswith(b"\n")
         if dropped:
@@ -242,7 +244,7 @@ class RunFolder:
         """What a rollout of this run on a problem is called."""
         return rollout_key(self.manifest.solver_digest, problem)
 
-    def holds(self, problem: Problem) -> bool:
+    def holds(self, problem: Problem, case: Case | None = None) -> bool:
         """Whether the problem has its row from an earlier session.
 
         Raises:
@@ -251,7 +253,7 @@ class RunFolder:
         key = self.key(problem)
         if key not in self.finished:
             return False
-        if _content_key(key, problem) not in self._contents:
+        if _content_key(key, problem, case) not in self._contents:
             raise InputError(
                 f"{self.path} holds an answer to another problem of the id {problem.id!r}: its text or "
                 "reference has changed since. Give this run a folder of its own with --out"

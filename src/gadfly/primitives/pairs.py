@@ -1,0 +1,167 @@
+"""Two answers in one order, both orders made one ranking, and many answers by their pairs."""
+
+import math
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Literal, TypeAlias
+
+from gadfly.concurrency import each
+from gadfly.errors import ParseError
+from gadfly.parsing import read_label, read_rating
+from gadfly.primitives.alternatives import ask_with_alternatives, word_after
+from gadfly.primitives.asking import GREEDY, ask
+from gadfly.prompts import Prompt
+from gadfly.protocols import Model
+from gadfly.records import Candidate, Problem, Ranking, Sampling
+from gadfly.trace import primitive
+
+Pair: TypeAlias = tuple[Candidate, Candidate]
+Duel: TypeAlias = Callable[[Candidate, Candidate], Awaitable[Ranking]]
+
+
+@primitive
+async def choose(
+    model: Model,
+    problem: Problem,
+    pair: Pair,
+    *,
+    prompt: Prompt,
+    slots: Mapping[str, object] | None = None,
+    sampling: Sampling = GREEDY,
+) -> Ranking:
+    """Which of two answers a model prefers in the order given, read from `CHOICE: A`, `B` or `tie`.
+
+    The strength is p(A) - p(B) over their sum at the letter's token, where the backend reports
+    alternatives (then it decides which is better), and 1 otherwise. Unreadable: no tiers.
+    """
+    first, second = pair
+    filled = {"first": first.text, "second": second.text, **(slots or {})}
+    reply = await ask_with_alternatives(model, problem, prompt=prompt, slots=filled, sampling=sampling)
+    try:
+        label = read_label(reply.text, "CHOICE", ("A", "B", "tie"))
+    except ParseError as error:
+        return Ranking(tiers=(), author=reply.model, explanation=reply.text, failure=error.failure())
+    favour = {"A": 1.0, "B": -1.0, "tie": 0.0}[label]
+    words = word_after(reply.tokens, "CHOICE", label)
+    sure, unsure = words.get("A", 0.0), words.get("B", 0.0)
+    if favour and sure + unsure > 0:
+        favour = (sure - unsure) / (sure + unsure)
+    return _of_two(pair, favour, author=reply.model, explanation=reply.text)
+
+
+@primitive
+async def rate_pair(
+    model: Model,
+    problem: Problem,
+    pair: Pair,
+    *,
+    prompt: Prompt,
+    scale: tuple[float, float] = (1.0, 10.0),
+    sampling: Sampling = GREEDY,
+) -> Ranking:
+    """Two answers in the order given, by the marks `SCORE A: 7` and `SCORE B: 4` of one reply.
+
+    The strength is the distance of the marks as a share of the scale. Unreadable: no tiers.
+    """
+    first, second = pair
+    slots = {"first": first.text, "second": second.text}
+    reply = await ask(model, problem, prompt=prompt, slots=slots, sampling=sampling)
+    low, high = scale
+    try:
+        marks = [read_rating(reply.text, low=low, high=high, name=f"SCORE {side}") for side in "AB"]
+    except ParseError as error:
+        return Ranking(tiers=(), author=reply.model, explanation=reply.text, failure=error.failure())
+    return _of_two(pair, (marks[0] - marks[1]) / (high - low), author=reply.model, explanation=reply.text)
+
+
+def merge_orders(
+    pair: Pair,
+    forward: Sequence[Ranking],
+    backward: Sequence[Ranking],
+    *,
+    strength: Literal["margin", "votes"] = "margin",
+    note: str = "",
+) -> Ranking:
+    """One ranking of two from several in each order; the mean of the signed strengths decides.
+
+    Unreadable ones are left out, and all unreadable is a failed ranking. The strength is a share of
+    all that were asked: `margin` is the mean's size with unreadable ones as 0, `votes` how many more
+    rankings are for the better answer than against it (0 at the least).
+    The explanation says whether the orders agree.
+    """
+    first, _ = pair
+    sides = [_leans(first, rankings) for rankings in (forward, backward)]
+    leans = [lean for side in sides for lean in side]
+    asked = len(forward) + len(backward)
+    every = [*forward, *backward]
+    author = every[0].author
+    said = "\n---\n".join([note, *(ranking.explanation for ranking in every)]).removeprefix("\n---\n")
+    if not leans:
+        failure = next((ranking.failure for ranking in every if ranking.failure), None)
+        return Ranking(tiers=(), author=author, explanation=said, failure=failure)
+    # Each order weighs the same, though more of its replies were readable.
+    means = [math.fsum(side) / len(side) for side in sides if side]
+    favour = math.fsum(means) / len(means)
+    clear = abs(favour) * len(leans) / asked
+    if strength == "votes":
+        clear = max(0.0, math.copysign(1.0, favour) * sum((lean > 0) - (lean < 0) for lean in leans)) / asked
+    words = f"{_agreement(means)}; {len(leans)} of {asked} replies readable\n---\n{said}"
+    merged = _of_two(pair, favour, author=author, explanation=words)
+    return merged.model_copy(update={"strength": min(1.0, clear) if merged.best else 0.0})
+
+
+async def by_pairs(candidates: Sequence[Candidate], duel: Duel) -> Ranking:
+    """Two answers as `duel` orders them; more by Copeland's rule over all their pairs.
+
+    A win is one point, a tie or a failed pair half a point to both. All pairs failed: no tiers.
+    """
+    distinct = list({candidate.id: candidate for candidate in candidates}.values())
+    pairs = [(a, b) for index, a in enumerate(distinct) for b in distinct[index + 1 :]]
+
+    async def one(pair: Pair) -> Ranking:
+        return await duel(*pair)
+
+    results = await each(one, pairs)
+    if len(results) == 1:
+        return results[0]
+    points = {candidate.id: 0.0 for candidate in distinct}
+    for pair, result in zip(pairs, results, strict=True):
+        for candidate in pair:
+            points[candidate.id] += 0.5 if result.best is None else float(result.best == candidate.id)
+    failures = [result.failure for result in results if not result.tiers]
+    author = results[0].author if results else "nobody"
+    explanation = f"{len(pairs)} pairs, {len(failures)} unreadable"
+    if results and len(failures) == len(results):
+        return Ranking(tiers=(), author=author, explanation=explanation, failure=failures[0])
+    return Ranking(tiers=tiers_of(points), author=author, explanation=explanation)
+
+
+def tiers_of(points: Mapping[str, float]) -> tuple[tuple[str, ...], ...]:
+    """Names by their points, most first, equal ones together."""
+    levels = sorted(set(points.values()), reverse=True)
+    return tuple(tuple(name for name, won in points.items() if won == level) for level in levels)
+
+
+def _leans(first: Candidate, rankings: Sequence[Ranking]) -> list[float]:
+    """The readable rankings as numbers from -1 to 1, above 0 where the first answer is better."""
+    leans: list[float] = []
+    for ranking in rankings:
+        if ranking.tiers:
+            strength = 1.0 if ranking.strength is None else ranking.strength
+            sign = 1.0 if ranking.best == first.id else -1.0
+            leans.append(0.0 if ranking.best is None else sign * strength)
+    return leans
+
+
+def _agreement(means: Sequence[float]) -> str:
+    if len(means) < 2:
+        return "only one order could be read"
+    return "the orders disagree" if means[0] * means[1] < 0 else "the orders agree"
+
+
+def _of_two(pair: Pair, favour: float, *, author: str, explanation: str) -> Ranking:
+    first, second = pair
+    if favour == 0:
+        tiers: tuple[tuple[str, ...], ...] = ((first.id, second.id),)
+    else:
+        tiers = ((first.id,), (second.id,)) if favour > 0 else ((second.id,), (first.id,))
+    return Ranking(tiers=tiers, author=author, strength=abs(favour), explanation=explanation)

@@ -1,0 +1,48 @@
+"""TICK: a checklist written for the instruction, and the share of its questions answered with yes.
+
+Cook et al. 2024, "TICKing All the Boxes: Generated Checklists Improve LLM Evaluation and
+Generation", arXiv:2410.03608, section 3.
+Differs from the paper: prompts in our words and without worked examples; a fixed most of questions;
+a question whose answer cannot be read is left out of the pass rate, and the explanation says so.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from gadfly.errors import ParseError
+from gadfly.primitives import tick, verdict_score, write_checklist
+from gadfly.primitives.checklist import TICK, WRITE
+from gadfly.prompts import Prompt
+from gadfly.protocols import Model
+from gadfly.records import Candidate, Problem, Sampling, Score
+
+_SAID = {"correct": "yes", "incorrect": "no", None: "unreadable"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tick:
+    """The pass rate of an answer on the checklist of its instruction."""
+
+    model: Model
+    items: int = 8
+    """Most questions of a checklist (the paper's has 2 to 8)."""
+    write_prompt: Prompt = WRITE
+    prompt: Prompt = TICK
+    sampling: Sampling = Sampling(temperature=0.0)
+
+    systems: ClassVar[tuple[int, ...]] = (202,)
+
+    async def __call__(self, problem: Problem, candidate: Candidate, /) -> Score:
+        """Mark one answer. Writing the checklist is the same request for every answer."""
+        sampling = self.sampling
+        questions = await write_checklist(
+            self.model, problem, items=self.items, prompt=self.write_prompt, sampling=sampling
+        )
+        if not questions:
+            failure = ParseError("no checklist could be read").failure()
+            return Score(target=candidate.id, value=None, author=self.model.id, failure=failure)
+        ticks = await tick(self.model, problem, candidate, questions, prompt=self.prompt, sampling=sampling)
+        rate = await verdict_score(candidate, ticks)
+        answered = zip(questions, ticks, strict=True)
+        explanation = "\n".join(f"- {question} {_SAID.get(t.verdict, 'unsure')}" for question, t in answered)
+        return rate.model_copy(update={"explanation": explanation})
