@@ -18,7 +18,9 @@ import numpy as np
 
 from gadfly.metrics.intervals import mean_interval, paired_difference
 from gadfly.metrics.measurement import Measurement
-from gadfly.primitives.pooling import evidence, pool, same_step, skill_weights
+from gadfly.primitives.fusion import Skill as Measured
+from gadfly.primitives.fusion import evidence, pool_by_evidence, skill_weights
+from gadfly.primitives.pooling import pool, same_step
 from gadfly.records import Candidate, Critique, Finding
 from gadfly.run.judging import first_wrong_step
 
@@ -124,6 +126,32 @@ def by_evidence(measured: Sequence[Item]) -> Callable[[Item], bool]:
     return decide
 
 
+def measured_skills(items: Sequence[Item]) -> list[Measured]:
+    """What a judge's report would say of each critic: rates of whole answers, not of steps."""
+    wrong = [item for item in items if item.fault is not None]
+    sound = [item for item in items if item.fault is None]
+    found: list[Measured] = []
+    for critic in range(len(items[0].critiques)):
+        hits, alarms = ([not item.critiques[critic].accepts for item in part] for part in (wrong, sound))
+        located = [first_wrong_step(item.critiques[critic]) == item.fault for item in wrong]
+        found.append(
+            Measured(
+                right=sum(hits) + len(alarms) - sum(alarms),
+                judged=len(items),
+                detection=(sum(hits) + 1) / (len(hits) + 2),
+                false_alarm=(sum(alarms) + 1) / (len(alarms) + 2),
+                located=(sum(located) + 1) / (len(located) + 2),
+            )
+        )
+    return found
+
+
+async def fused_right(items: Sequence[Item], skills: Sequence[Measured]) -> list[float]:
+    """For each item 1 where the critique pooled by `pool_by_evidence` is right."""
+    pooled = [await pool_by_evidence(i.target, i.critiques, skills, same=same_step) for i in items]
+    return [float(is_right(item, critique)) for item, critique in zip(items, pooled, strict=True)]
+
+
 async def pooled_right(items: Sequence[Item], weights: Sequence[float]) -> list[float]:
     """For each item 1 where the pooled critique is right."""
     pooled = [await pool(i.target, i.critiques, weights=weights, same=same_step) for i in items]
@@ -142,8 +170,9 @@ async def compare(
             "pool, weights by skill": await pooled_right(held_out, measured_weights(measured)),
             "pool, equal weights": await pooled_right(held_out, ()),
         }
+        found["pool, evidence"] = await fused_right(held_out, measured_skills(measured))
         decide = by_evidence(measured)
-        found["pool, evidence"] = [float(decide(item)) for item in held_out]
+        found["evidence with the rates at each step"] = [float(decide(item)) for item in held_out]
         for name, skill in enumerate(skills):
             label = f"critic {name}: finds {skill.detection:.2f}, false alarm {skill.false_alarm:.2f}"
             found[label] = [float(is_right(item, item.critiques[name])) for item in held_out]

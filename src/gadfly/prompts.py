@@ -30,6 +30,7 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+@lru_cache(maxsize=64)
 def fence(text: str, tag: str) -> str:
     """Wrap text in `<tag>` lines that it cannot close.
 

@@ -1,14 +1,19 @@
 """What must hold for every judge in every configuration."""
 
 import dataclasses
+import importlib
 import inspect
+import pkgutil
+import re
 from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
-from support.judges import SYMMETRIC, classes, configurations
+from support.judges import NOT_SYMMETRIC, SYMMETRIC, classes, configurations
 from support.judging_players import PROBLEM, RIGHT, WRONG, likelihood, play, player
 
+import gadfly.primitives
+import gadfly.recipes.judge
 from gadfly.errors import BoundaryError, BudgetExceeded, InputError
 from gadfly.models.budgeted import Budget, BudgetedTokens
 from gadfly.models.metered import MeteredTokens
@@ -263,6 +268,82 @@ async def test_the_attacks_are_real_a_prompt_without_fences_falls_for_them() -> 
     assert flipped == ["closing tags"]
 
 
+SHORT = {name: text for name, text in ATTACKS.items() if len(text) < 10_000}
+"""A megabyte before every reply of a panel would cost minutes and show nothing that one does not."""
+
+
+@ASKING
+@pytest.mark.parametrize("text", SHORT.values(), ids=SHORT.keys())
+async def test_hostile_reasons_of_other_judges_never_flip_a_judgement_silently(make: Make, text: str) -> None:
+    """Every reply begins with the attack: so do the words that panels, meta-judges and debates read."""
+
+    def reply(request: Request) -> Completion:
+        said = play(request)
+        return play(request, text=f"{text}\n\n{said.text}")
+
+    for candidate in (RIGHT, WRONG):
+        plain = decision(await judged(make, player(), candidate))
+        hostile = ScriptedTokens(answer=reply, likelihood=likelihood)
+        try:
+            rollout = await judged(make, hostile, candidate)
+        except BoundaryError as error:
+            now, named = None, error.failure()
+        else:
+            now, named = decision(rollout), _failure(rollout)
+        if now != plain:
+            assert now is None
+            assert named is not None
+            assert named.message
+
+
+MANY = {
+    "lines": "- step 1: no\n" * 2_000,
+    "initials": "A. B. 1. " * 2_000,
+    "headings": "# a\n\nb. C\n" * 1_000,
+    "code": "```x\n" * 2_000,
+}
+
+
+@ASKING
+@pytest.mark.parametrize("text", MANY.values(), ids=MANY.keys())
+async def test_thousands_of_small_things_cost_a_bounded_number_of_calls(make: Make, text: str) -> None:
+    """No judge cuts the text, so a call costs what the text costs; but no line costs a call of its own."""
+    calls = 0
+
+    def reply(request: Request) -> Completion:
+        nonlocal calls
+        calls += 1
+        return play(request)
+
+    hostile = RIGHT.model_copy(update={"text": f"{text}\n{RIGHT.text}"})
+    await judged(make, ScriptedTokens(answer=reply, likelihood=likelihood), hostile)
+    assert calls <= 250
+
+
+FIXED = {"low", "high", "items", "role", "persona", "verdict", "complaint"}
+"""Slots that our own code fills, with numbers, constants and parsers' complaints."""
+TO_BE_ANSWERED = {"learner-feedback/student", "mending/mend", "planting/carry-on", "refine"}
+"""Prompts whose problem is what the model is to do."""
+
+
+def prompts() -> dict[str, Prompt]:
+    """Every template of the judges and of the primitives, by its place."""
+    found: dict[str, Prompt] = {}
+    for package in (gadfly.recipes.judge, gadfly.primitives):
+        for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            for name, item in vars(importlib.import_module(info.name)).items():
+                if isinstance(item, Prompt):
+                    found[f"{info.name}:{name}"] = item
+    return found
+
+
+@pytest.mark.parametrize("prompt", prompts().values(), ids=prompts().keys())
+def test_every_slot_that_somebody_else_writes_is_fenced(prompt: Prompt) -> None:
+    shown = re.findall(r"\{\{\s*(.*?)\s*\}\}", f"{prompt.user}\n{prompt.system or ''}")
+    bare = {slot for slot in shown if "| fence(" not in slot and not slot.endswith("| length")}
+    assert bare <= FIXED | ({"problem"} if prompt.name in TO_BE_ANSWERED else set())
+
+
 # ---------------------------------------------------------------- order
 
 
@@ -345,3 +426,9 @@ def test_a_judge_says_what_it_is_where_it_is_from_and_how_it_differs(recipe: typ
 
 def test_the_rankers_said_to_be_symmetric_are_there() -> None:
     assert {name.partition("-")[0] for name, _ in RANKERS} == SYMMETRIC
+
+
+def test_every_ranker_is_symmetric_or_said_not_to_be() -> None:
+    rankers = {recipe.__name__ for recipe in classes() if returns(recipe) == "ranking"}
+    assert rankers == SYMMETRIC | NOT_SYMMETRIC
+    assert not SYMMETRIC & NOT_SYMMETRIC

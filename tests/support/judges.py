@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import gadfly.recipes.judge
+from gadfly.primitives.fusion import Skill
 from gadfly.protocols import Judge, Model
 from gadfly.recipes.judge.pairwise import Pairwise
 from gadfly.recipes.judge.peer_discussion import PeerDiscussion
@@ -17,6 +18,7 @@ from gadfly.recipes.judge.planted_errors import PlantedErrors
 from gadfly.recipes.judge.simulated_person import SimulatedPerson
 from gadfly.records import Completion, Request
 
+SKILL = Skill(right=8, judged=10, detection=0.8, false_alarm=0.2)
 Settings = Callable[[Model], dict[str, Any]]
 
 VARIANTS: dict[str, dict[str, Settings]] = {
@@ -39,11 +41,13 @@ VARIANTS: dict[str, dict[str, Settings]] = {
     },
     "MultiCritique": {
         "": lambda model: {"model": model},
+        "evidence": lambda model: {"model": model, "rule": "evidence", "skills": (SKILL,)},
         "model-match": lambda model: {"model": model, "n": 2, "match": "model", "criteria": False},
         "critics": lambda model: {
             "model": model,
             "critics": (PlantedErrors(model=model), PlantedErrors(model=model, style="open")),
-            "weights": (2.0, 1.0),
+            "rule": "skill",
+            "skills": (SKILL, SKILL.model_copy(update={"right": 7})),
         },
     },
     "MetaCritique": {
@@ -132,6 +136,10 @@ SYMMETRIC = {
     "SelfReference",
 }
 """Rankers whose verdict must not change with the order in which two answers are given."""
+
+
+NOT_SYMMETRIC = {"FirstShown", "RandomOrder", "SimulatedPerson"}
+"""Rankers that take a place on purpose, toss a coin, or repeat a gold label: no model is asked."""
 
 
 def typed(*lines: str) -> Callable[[str], str]:

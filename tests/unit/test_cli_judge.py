@@ -121,9 +121,31 @@ def test_critics_that_know_nothing_are_compared_and_the_oracle_is_marked() -> No
     assert "copies-reference ORACLE" in " ".join(table.out.split())
 
 
+def test_marks_are_correlated_and_call_nothing_correct() -> None:
+    rows = [{"id": n, "people": [n % 5, n % 5 + 1], "x": n % 5, "y": -n} for n in range(20)]
+    Path("m.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    columns = "item=id,gold_score=people@mean,score:x=x,score:y=y"
+    ended = gadfly("critics", "m.jsonl", "--map", columns, "--out", "out", "--json")
+    assert ended.code == 0, ended.err
+    first, second = json.loads(ended.out)["reports"]
+    figures = {f["name"]: f["found"]["value"] for s in first["sections"] for f in s["figures"]}
+    assert figures["Spearman with people's marks"] == pytest.approx(1)
+    assert (first["kind"], first["unscored"], second["labelled"]) == ("mark", 0, 20)
+    assert "kappa between" not in gadfly("critics", "m.jsonl", "--map", columns, "--out", "two").out
+
+
+def test_judges_of_different_things_are_one_clear_error() -> None:
+    rows = [{"id": n, "who": "ab"[n % 2], "g": 1, "s": 1} for n in range(6)]
+    Path("d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    ended = gadfly("critics", "d.jsonl", "--map", "item=id,judge=who,gold=g,said=s")
+    assert ended.code != 0
+    assert "no judge has judged what a has" in " ".join(ended.err.split())
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (("judge", "v.jsonl", *VERDICTS, "--limit", "-1"), "limit must be 1 or more"),
         (("judge", "v.jsonl"), "without --judge the judgements come from a file"),
         (("judge", "nowhere.jsonl", "--map", "gold=a,said=b"), "there is no file nowhere.jsonl"),
         (("judge", "v.jsonl", *VERDICTS, "--judge", "self-refine"), "answers problems"),
@@ -190,3 +212,25 @@ def test_every_reproduction_says_what_where_from_and_by_which_conventions() -> N
 )
 def test_a_number_is_matched_known_to_be_wrong_or_differing(check: Check, status: str) -> None:
     assert check.status == status
+
+
+def test_a_published_number_that_was_changed_differs_and_the_code_is_one() -> None:
+    records = Path(__file__).parents[3] / "shared" / "data" / "pandalm"
+    if not records.is_dir():
+        pytest.skip("no records of pandalm here")
+    Path("data/pandalm").mkdir(parents=True)
+    for name in ("pairs.jsonl.gz", "published.json"):
+        (Path("data/pandalm") / name).write_bytes((records / name).read_bytes())
+    assert gadfly("reproduce", "pandalm", "--data", "data").code == 0
+    published = Path("data/pandalm/published.json")
+    numbers = json.loads(published.read_text())
+    numbers["kappa"]["1-2"] += 0.1
+    published.write_text(json.dumps(numbers))
+    ended = gadfly("reproduce", "pandalm", "--data", "data", "--json")
+    assert ended.code == 1
+    assert json.loads(ended.out)[0]["differing"] == 1
+    assert "unexplained differences: 1 in pandalm" in ended.err
+    published.unlink()
+    ended = gadfly("reproduce", "pandalm", "--data", "data")
+    assert "published.json" in ended.err
+    assert "Traceback" not in ended.err

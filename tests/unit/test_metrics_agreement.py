@@ -18,12 +18,11 @@ from gadfly.metrics.agreement import (
     cohen_kappa,
     fleiss_kappa,
     fleiss_kappa_of_counts,
-    kendall_tau,
     krippendorff_alpha,
     raw_agreement,
-    spearman,
 )
 from gadfly.metrics.judged import Judged
+from gadfly.metrics.ranks import kendall_tau, spearman
 
 PAIRS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=30)
 FLOATS = st.lists(

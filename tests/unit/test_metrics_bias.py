@@ -165,10 +165,10 @@ def test_recognition_is_measured_against_the_chance_of_each_row() -> None:
         Judged(item="d", judge="me", said="first", authors=("x", "y")),
     ]
     found = self_recognition(rows, resamples=FAST)
-    assert (found.accuracy.value, found.accuracy.n, found.accuracy.unscored) == (1.0, 2, 1)
+    assert (found.accuracy.value, found.accuracy.n, found.accuracy.unscored) == (1.0, 3, 1)
     assert found.chance == pytest.approx(0.375)
     assert found.excess.value == pytest.approx(0.625)
-    strict = self_recognition(rows, unscored="wrong", resamples=FAST)
+    strict = self_recognition(rows, unreadable="wrong", resamples=FAST)
     assert strict.accuracy.value == pytest.approx(2 / 3)
 
 

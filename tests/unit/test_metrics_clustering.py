@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from gadfly.errors import InputError
 from gadfly.metrics.clustering import (
     clustered_mean,
-    function_of_sums,
-    matched,
-    paired,
+    drawn_sums,
+    figure_of,
+    figures_of,
     ratio,
-    row_flips,
     share,
     standard_error,
 )
 from gadfly.metrics.intervals import mean_interval
 from gadfly.metrics.judged import Judged
+from gadfly.metrics.paired import matched, paired, row_flips
 from gadfly.metrics.proportions import mcnemar, wilson
 
 VALUES = st.lists(st.tuples(st.integers(0, 4), st.integers(-20, 20).map(float)), min_size=2, max_size=30)
@@ -94,7 +94,7 @@ def test_a_function_of_sums_is_the_bootstrap_of_a_mean_where_it_is_a_mean() -> N
     values = np.random.default_rng(1).normal(size=60)
     clusters = [i // 3 for i in range(60)]
     parts = np.column_stack([values, np.ones(60)])
-    found = function_of_sums(lambda sums: ratio(sums[:, 0], sums[:, 1]), parts, clusters)
+    found = figure_of(lambda sums: ratio(sums[:, 0], sums[:, 1]), drawn_sums(parts, clusters))
     expected = mean_interval(values, clusters=clusters)
     assert found is not None
     assert (found.value, found.low, found.high) == (
@@ -105,12 +105,23 @@ def test_a_function_of_sums_is_the_bootstrap_of_a_mean_where_it_is_a_mean() -> N
 
 
 def test_resamples_in_which_a_figure_is_undefined_are_left_out() -> None:
-    found = function_of_sums(lambda sums: ratio(sums[:, 0], sums[:, 1]), [[1.0, 1.0], [0.0, 0.0]])
+    found = figure_of(lambda sums: ratio(sums[:, 0], sums[:, 1]), drawn_sums([[1.0, 1.0], [0.0, 0.0]]))
     assert found is not None
     assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
-    assert function_of_sums(lambda sums: ratio(sums[:, 0], sums[:, 1]), [[1.0, 0.0]]) is None
+    assert figure_of(lambda sums: ratio(sums[:, 0], sums[:, 1]), drawn_sums([[1.0, 0.0]])) is None
     with pytest.raises(InputError, match="at least one case"):
-        function_of_sums(lambda sums: sums[:, 0], [])
+        drawn_sums([])
+
+
+def test_one_bootstrap_serves_several_figures() -> None:
+    drawn = drawn_sums([[1.0, 0.0], [1.0, 1.0], [1.0, 1.0]], ["a", "a", "b"], n=4, unscored=1)
+    mean, never = figures_of(
+        lambda sums: np.column_stack([sums[:, 1] / sums[:, 0], np.full(len(sums), np.nan)]), drawn
+    )
+    assert never is None
+    assert mean is not None
+    assert (mean.value, mean.low, mean.high) == (round(2 / 3, 12), 0.5, 1.0)
+    assert (mean.n, mean.unscored) == (4, 1)
 
 
 def test_a_share_of_single_rows_has_wilsons_interval() -> None:

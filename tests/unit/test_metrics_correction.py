@@ -65,7 +65,10 @@ def test_gain_is_repair_less_damage(pairs: list[tuple[bool, bool]]) -> None:
     )
     assert found.flips.p_value == mcnemar(found.flips.wrong_to_right, found.flips.right_to_wrong)
     expected = paired_difference([after for _, after in pairs], [before for before, _ in pairs])
-    assert (found.gain.low, found.gain.high) == (pytest.approx(expected.low), pytest.approx(expected.high))
+    # The draws are not the same: the ends may be one answer apart.
+    near = 1 / len(pairs) + 1e-9
+    assert found.gain.low == pytest.approx(expected.low, abs=near)
+    assert found.gain.high == pytest.approx(expected.high, abs=near)
     assert correction(corrected(list(pairs[::-1]))).after.value == found.after.value
 
 

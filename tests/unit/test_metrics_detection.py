@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadfly.errors import InputError
-from gadfly.metrics.clustered import measured
 from gadfly.metrics.detection import Detection, auroc, classification, detection, matthews
 from gadfly.metrics.judged import Judged
 
@@ -322,12 +321,9 @@ def test_other_labels_can_be_named_and_unknown_ones_are_refused() -> None:
 
 
 def test_a_resample_without_cases_does_not_enter_an_interval() -> None:
-    values = np.array([1.0, np.nan])
-    (found,) = measured(lambda w: np.where(w[:, :1] == 1, 0.25, values[0]), 2, n=2)
-    assert found is not None
-    assert (found.low, found.high) == (0.25, 1.0)
-    (none,) = measured(lambda w: np.full((len(w), 1), np.nan), 2, n=2)
-    assert none is None
-    (rare,) = measured(lambda w: np.where(w[:, :1] == 0.5, 0.5, np.nan), 2, n=2)
-    assert rare is not None
-    assert (rare.value, rare.low, rare.high) == (0.5, 0.5, 0.5)
+    # Half of the resamples of two items have no wrong answer, or only wrong ones.
+    found = detection([judged("1", "incorrect", "incorrect"), judged("2", "correct", "incorrect")])
+    assert found.recall is not None
+    assert (found.recall.value, found.recall.low, found.recall.high) == (1.0, 1.0, 1.0)
+    assert found.mcc is not None
+    assert (found.mcc.value, found.mcc.low, found.mcc.high) == (0.0, 0.0, 0.0)

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gadfly.errors import InputError
+from gadfly.metrics.clustering import standard_error
 from gadfly.metrics.preference import (
     LengthWeights,
     equal_length_preferences,
@@ -12,7 +13,6 @@ from gadfly.metrics.preference import (
     length_controlled,
     length_feature,
     shares,
-    standard_error,
     win_rate,
 )
 
@@ -31,14 +31,14 @@ def test_the_old_sign_for_a_draw_is_a_draw() -> None:
 
 def test_a_draw_is_worth_half_a_win_nothing_or_its_case() -> None:
     given = [1.0, 1.0, 0.5, 0.0]
-    assert win_rate(given, draws="half").rate.value == pytest.approx(0.625)
-    assert win_rate(given, draws="lost").rate.value == pytest.approx(0.5)
-    assert win_rate(given, draws="left out").rate.value == pytest.approx(2 / 3)
+    assert win_rate(given, ties="half").rate.value == pytest.approx(0.625)
+    assert win_rate(given, ties="wrong").rate.value == pytest.approx(0.5)
+    assert win_rate(given, ties="left out").rate.value == pytest.approx(2 / 3)
 
 
 def test_wins_losses_and_draws_are_counted_whatever_a_draw_is_worth() -> None:
-    for draws in ("half", "lost", "left out"):
-        found = win_rate([0.9, 0.6, 0.5, 0.1, None], draws=draws)
+    for draws in ("half", "wrong", "left out"):
+        found = win_rate([0.9, 0.6, 0.5, 0.1, None], ties=draws)
         assert (found.wins, found.losses, found.draws, found.read) == (2, 1, 1, 4)
 
 
@@ -88,7 +88,7 @@ def test_a_preference_outside_of_its_coding_is_refused(given: list[float], codin
 def test_nothing_to_measure_is_refused() -> None:
     for given, draws in (([], "half"), ([None], "half"), ([0.5], "left out")):
         with pytest.raises(InputError, match="at least one preference"):
-            win_rate(given, draws=draws)  # pyright: ignore[reportArgumentType]
+            win_rate(given, ties=draws)  # pyright: ignore[reportArgumentType]
     with pytest.raises(InputError, match="cluster labels"):
         win_rate([0.5], clusters=["a", "b"])
 

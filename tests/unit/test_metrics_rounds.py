@@ -27,11 +27,11 @@ def test_a_task_run_twice_needs_a_convention() -> None:
 
 def test_an_unscored_task_is_wrong_or_left_out() -> None:
     outcomes = {"a": True, "b": None, "c": False}
-    strict, lenient = success_rate(outcomes), success_rate(outcomes, unscored="left out")
+    strict, lenient = success_rate(outcomes), success_rate(outcomes, unreadable="left out")
     assert (strict.value, strict.n, strict.unscored) == (pytest.approx(1 / 3), 3, 1)
     assert (lenient.value, lenient.n, lenient.unscored) == (0.5, 3, 1)
     with pytest.raises(InputError, match="at least one"):
-        success_rate({"b": None}, unscored="left out")
+        success_rate({"b": None}, unreadable="left out")
 
 
 @given(rates_by_budget)

@@ -197,8 +197,8 @@ def test_a_missing_verdict_is_a_claim_of_the_other_class_unless_told_otherwise()
     said = [True, None, False, None, True]
     turned = [True, False, False, True, True]
     assert good_and_bad(good, said).f1 == good_and_bad(good, turned).f1 == pytest.approx(0.5)
-    assert good_and_bad(good, said, missing="left out").f1 == pytest.approx(1.0)
-    assert good_and_bad(good, said, missing="wrong").f1 == pytest.approx(2 / 3)
+    assert good_and_bad(good, said, unreadable="left out").f1 == pytest.approx(1.0)
+    assert good_and_bad(good, said, unreadable="wrong").f1 == pytest.approx(2 / 3)
     with pytest.raises(InputError, match="1 labels for 2"):
         good_and_bad([True], [True, False])
     with pytest.raises(InputError, match="no cases"):

@@ -7,27 +7,38 @@ from functools import partial
 from math import log
 from pathlib import Path
 from types import ModuleType
+from typing import cast
 
 import pytest
 
 from gadfly.errors import InputError
+from gadfly.metrics.judged import Judged
 from gadfly.models.scripted import Scripted
+from gadfly.primitives.fusion import (
+    Rule,
+    Skill,
+    evidence,
+    log_odds,
+    pool_by_evidence,
+    skill_weights,
+    skills_for,
+)
 from gadfly.primitives.matching import match_points, same_by_model
 from gadfly.primitives.passages import chunks, sections, sentences
 from gadfly.primitives.pooling import (
-    evidence,
-    log_odds,
     match_units,
     pool,
     pooled_verdict,
     same_step,
     same_words,
-    skill_weights,
     split_units,
     weigh,
 )
 from gadfly.primitives.units import TRUE_BESIDE_REFERENCE, Form, atomise, judge_units, worded
 from gadfly.records import Candidate, Critique, Finding, Problem, Request, Severity, Verdict
+from gadfly.run.critics import compare_judges, write_critics
+from gadfly.run.judge_measure import measure
+from gadfly.run.judge_skills import skills_from
 
 pytestmark = pytest.mark.anyio
 
@@ -343,7 +354,90 @@ def bench() -> ModuleType:
 async def test_weights_by_measured_skill_beat_equal_weights_and_every_single_critic() -> None:
     accuracies, leads = await bench().compare(items=160, seeds=range(3))
     assert accuracies["pool, weights by skill"].n == 240
-    others = [label for label in leads if label != "pool, evidence"]
+    evidence_rules = ("pool, evidence", "evidence with the rates at each step")
+    assert all(leads[label].value < 0 for label in evidence_rules)
+    others = [label for label in leads if label not in evidence_rules]
     assert len(others) == 8
     for label in others:
         assert leads[label].low > 0, (label, leads[label])
+
+
+GOOD = Skill(right=9, judged=10, detection=0.9, false_alarm=0.1)
+POOR = Skill(right=6, judged=10, detection=0.6, false_alarm=0.5)
+
+
+async def test_evidence_lets_one_careful_critic_outvote_two_that_cry_wolf() -> None:
+    critiques = [says("correct"), says("incorrect", at(0, "a fault")), says("incorrect", at(0, "a fault"))]
+    assert (await pool(TARGET, critiques)).verdict == "incorrect"
+    fused = await pool_by_evidence(TARGET, critiques, (GOOD, POOR, POOR))
+    assert (fused.verdict, fused.findings) == ("correct", ())
+    assert (await pool_by_evidence(TARGET, critiques, (POOR, POOR, GOOD))).verdict == "incorrect"
+
+
+async def test_evidence_puts_the_likeliest_point_first_and_drops_unlikely_ones() -> None:
+    critiques = [says("incorrect", at(1, "late")), says("incorrect", at(0, "early"))]
+    fused = await pool_by_evidence(TARGET, critiques, (POOR, GOOD))
+    assert [finding.step for finding in fused.findings] == [0]
+    every = await pool_by_evidence(TARGET, critiques, (POOR, GOOD), keep=0.0)
+    assert [finding.step for finding in every.findings] == [0, 1]
+
+
+async def test_a_rejection_without_a_point_counts_and_silence_after_a_check_does_not() -> None:
+    vague = [says("incorrect", text="")]
+    assert (await pool_by_evidence(TARGET, vague, (GOOD,))).verdict == "incorrect"
+    refuted = [says("incorrect", at(0, "a fault"))]
+    assert (await pool_by_evidence(TARGET, refuted, (GOOD,), units=[()])).verdict == "correct"
+
+
+async def test_the_base_rate_moves_the_evidence_and_the_unreadable_do_not() -> None:
+    critiques = [says("incorrect", at(0, "a fault")), says(None, at(1, "noise"))]
+    assert (await pool_by_evidence(TARGET, critiques, (GOOD, GOOD))).verdict == "incorrect"
+    rare = await pool_by_evidence(TARGET, critiques, (GOOD, GOOD), base_rate=0.01)
+    assert rare.verdict == "correct"
+    mute = await pool_by_evidence(TARGET, [says(None)], (GOOD,))
+    assert mute.verdict is None
+    assert mute.failure is not None
+    with pytest.raises(InputError, match="one skill"):
+        await pool_by_evidence(TARGET, critiques, (GOOD,))
+
+
+def test_skills_that_do_not_fit_the_rule_are_refused_and_one_stands_for_equal_critics() -> None:
+    assert skills_for("evidence", (GOOD,), critics=3, alike=True) == (GOOD,) * 3
+    assert skills_for("equal", (), critics=3, alike=False) == ()
+    for rule, skills in (("evidence", (GOOD,)), ("skill", ()), ("equal", (GOOD, GOOD, GOOD))):
+        with pytest.raises(InputError, match="one skill for each"):
+            skills_for(cast(Rule, rule), skills, critics=3, alike=False)
+
+
+def test_a_critic_that_lists_points_without_end_is_cut() -> None:
+    assert len(split_units(says("incorrect", *(at(n, f"fault {n}") for n in range(500))))) == 30
+    assert len(split_units(says("incorrect", text="It is wrong. " * 500))) == 30
+
+
+def test_skills_are_read_from_what_judge_and_critics_write(tmp_path: Path) -> None:
+    rows = [
+        Judged(judge="j", item=str(n), gold=gold, said=said)
+        for n, (gold, said) in enumerate(
+            [("incorrect", "incorrect")] * 7
+            + [("incorrect", "correct")]
+            + [("correct", "correct")] * 5
+            + [("correct", "incorrect")]
+            + [("correct", None)]
+        )
+    ]
+    report = measure(rows, benchmark="b", judge="j")
+    wanted = Skill(right=12, judged=14, detection=0.8, false_alarm=0.25)
+    (tmp_path / "judge.json").write_text(f"[{report.model_dump_json()}]")
+    assert skills_from(tmp_path) == (wanted,)
+    write_critics(compare_judges([report], {"j": rows}), tmp_path)
+    assert skills_from(tmp_path / "critics.json") == (wanted,)
+    assert skills_from(tmp_path) == (wanted,)
+    bare = measure([row for row in rows if row.gold == "correct"], benchmark="b", judge="j")
+    (tmp_path / "judge.json").write_text(bare.model_dump_json())
+    with pytest.raises(InputError, match="both right and wrong"):
+        skills_from(tmp_path / "judge.json")
+    (tmp_path / "judge.json").write_text("{}")
+    with pytest.raises(InputError, match="no report"):
+        skills_from(tmp_path / "judge.json")
+    with pytest.raises(InputError, match="cannot read"):
+        skills_from(tmp_path / "none.json")

@@ -1,6 +1,6 @@
 """Recipes found by name and built from text."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -17,6 +17,7 @@ from gadfly.recipes.load import (
     ROOMS,
     SharedModels,
     build_from_text,
+    build_judge,
     build_recipe,
     find_recipe,
     kebab,
@@ -28,7 +29,7 @@ from gadfly.recipes.solve.best_of_n import BestOfN
 from gadfly.recipes.solve.debate import Debate
 from gadfly.recipes.solve.self_correct import SelfCorrect
 from gadfly.recipes.solve.self_refine import SelfRefine
-from gadfly.records import Candidate, Problem, Sampling
+from gadfly.records import Candidate, Problem, Ranking, Sampling
 from gadfly.scorers.text import Numeric
 
 pytestmark = pytest.mark.anyio
@@ -51,6 +52,16 @@ class Panel:
 
     async def __call__(self, problem: Problem, /) -> Candidate:
         return await self.inner(problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shortest:
+    """A judge of another package."""
+
+    systems: ClassVar[tuple[int, ...]] = ()
+
+    async def __call__(self, problem: Problem, candidates: Sequence[Candidate], /) -> Ranking:
+        return Ranking(tiers=tuple((one.id,) for one in candidates), author="x")
 
 
 class Ordinary:
@@ -230,6 +241,14 @@ def test_a_recipe_of_another_package_is_found_and_built(other_package: list[Entr
         build_recipe(entry, {**settings, "hook": "x"}, models=loaded, model="m")
     with pytest.raises(InputError, match="panel needs --inner"):
         build_recipe(entry, {}, models=loaded, model="m")
+
+
+def test_a_judge_of_another_package_is_known_by_what_it_returns(other_package: list[EntryPoint]) -> None:
+    other_package.append(EntryPoint("shortest", f"{__name__}:Shortest", "gadfly.recipes"))
+    assert find_recipe("shortest").room == "judge"
+    assert isinstance(build_judge("shortest", models=loaded), Shortest)
+    with pytest.raises(InputError, match="judges answers"):
+        build_from_text("shortest", models=loaded, model="m")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from gadfly.parsing.rankings import read_order
 from gadfly.parsing.steps import cut_steps, read_first_wrong_step
 from gadfly.primitives.alternatives import first_word, word_after
 from gadfly.primitives.listing import borda, shuffles
-from gadfly.primitives.pairs import by_pairs, merge_orders
+from gadfly.primitives.pairs import merge_orders, round_robin
 from gadfly.prompts import Prompt
 from gadfly.recipes.judge.calibrated_pairwise import CalibratedPairwise
 from gadfly.recipes.judge.checklist_judge import Tick
@@ -405,12 +405,12 @@ async def test_more_than_two_answers_are_ordered_by_their_pairs() -> None:
     async def by_number(first: Candidate, second: Candidate) -> Ranking:
         return of(first, second, float(first.text) - float(second.text) or -1.0)
 
-    assert (await by_pairs([A, C, B], by_number)).tiers == ((C.id,), (B.id,), (A.id,))
+    assert (await round_robin([A, C, B], by_number, author="m")).tiers == ((C.id,), (B.id,), (A.id,))
 
     async def broken(first: Candidate, second: Candidate) -> Ranking:
         return Ranking(tiers=(), author="m", failure=ParseError("no").failure())
 
-    failed = await by_pairs([A, B, C], broken)
+    failed = await round_robin([A, B, C], broken, author="m")
     assert failed.tiers == ()
     assert failed.failure is not None
 
@@ -546,7 +546,7 @@ async def test_where_no_rationale_has_a_mark_the_answer_is_unscored() -> None:
 # ---------------------------------------------------------------- time-reversed
 
 
-async def test_the_mark_is_the_mean_log_probability_of_the_problem_given_the_answer() -> None:
+async def test_the_mark_is_the_probability_per_token_of_the_problem_given_the_answer() -> None:
     def likelihood(prefix: Request, continuation: str) -> Tokens:
         assert continuation == "Which is largest?"
         assert "largest" not in asked_of(prefix)
@@ -555,7 +555,7 @@ async def test_the_mark_is_the_mean_log_probability_of_the_problem_given_the_ans
 
     judge = TimeReversed(model=ScriptedTokens(answer=lambda request: "", likelihood=likelihood, id="m"))
     result = await judge(PROBLEM, C)
-    assert result.value == pytest.approx(-0.6)
+    assert result.value == pytest.approx(math.exp(-0.6))
     assert result.explanation == "log P(problem | answer) -1.8000 over 3 tokens"
     order = await judge_case(judge, PROBLEM, Case(candidates=(A, C)))
     assert isinstance(order, Ranking)

@@ -213,7 +213,7 @@ def test_order_bias_is_the_share_of_first_places_among_decided_votes() -> None:
     leaning = [vote.model_copy(update={"reviewer": "b", "favour": 1.0}) for vote in fair]
     unread = [vote.model_copy(update={"reviewer": "b", "favour": None}) for vote in fair]
     found = order_bias([*fair, *leaning, *unread])
-    assert (found["a"].value, found["b"].value, found["b"].n, found["b"].unscored) == (0.5, 1.0, 2, 2)
+    assert (found["a"].value, found["b"].value, found["b"].n, found["b"].unscored) == (0.5, 1.0, 4, 2)
 
 
 def test_votes_that_nobody_can_read_are_refused() -> None:

@@ -9,6 +9,7 @@ import pytest
 from gadfly.errors import InputError
 from gadfly.metrics.critique_quality import critique_quality
 from gadfly.models.scripted import Scripted
+from gadfly.primitives.fusion import Skill
 from gadfly.primitives.mending import leak
 from gadfly.primitives.planting import carry_on, planted_cases
 from gadfly.recipes.judge.auto_math_critique import AutoMathCritique
@@ -77,7 +78,8 @@ ONE, TWO = Finding(text="the product is wrong", step=0), Finding(text="no unit i
 async def test_critics_are_pooled_by_weight_and_summed_up() -> None:
     plays = Plays(("Is the claim true?", "VERDICT: correct"), ("the one review", "One review."))
     critics = (Says("incorrect", ONE), Says("incorrect", ONE, TWO), Says("correct"))
-    judge = MultiCritique(model=plays.model, critics=critics, weights=(1.0, 0.5, 1.0))
+    skills = tuple(Skill(right=n, judged=10, detection=0.5, false_alarm=0.5) for n in (9, 7, 9))
+    judge = MultiCritique(model=plays.model, critics=critics, rule="skill", skills=skills)
     with recording() as recorder:
         said = await judge(PROBLEM, WRONG)
     assert (said.verdict, said.text, said.target) == ("incorrect", "One review.", WRONG.id)

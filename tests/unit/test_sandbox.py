@@ -199,6 +199,14 @@ async def test_killing_us_ends_the_program_too() -> None:
                 await anyio.sleep(0.05)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+async def test_the_program_does_not_inherit_the_channel_on_which_its_end_is_reported() -> None:
+    said = await ran(
+        "import os\nfor n in range(3, 64):\n    try: print(os.write(n, b'x'))\n    except OSError: pass"
+    )
+    assert (said.exit, said.stdout) == (0, "")
+
+
 async def test_only_so_many_programs_run_at_once_and_waiting_costs_no_time() -> None:
     sandbox = PythonSandbox(seconds=1.6, at_once=1)
     results: list[Ran] = []

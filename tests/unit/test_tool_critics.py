@@ -152,6 +152,23 @@ async def test_a_pattern_is_wanted_or_forbidden(must_match: bool, verdict: str) 
     assert (said.verdict, said.saw_reference) == (verdict, False)
 
 
+async def test_a_search_that_never_ends_leaves_the_answer_without_a_verdict() -> None:
+    said = await RegexTool(pattern="(a+)+$", seconds=1.0)(PROBLEM, answer("a" * 60 + "b"))
+    assert said.verdict is None
+    assert said.failure is not None
+    assert "longer than 1 s" in said.failure.message
+
+
+async def test_code_blocks_that_never_close_are_read_in_no_time() -> None:
+    said = await json_schema_critic({})(PROBLEM, answer("```x\n" * 20_000))
+    assert said.verdict == "incorrect"
+
+
+async def test_of_faults_without_end_fifty_are_named() -> None:
+    said = await json_schema_critic({"items": False})(PROBLEM, answer(str([0] * 500)))
+    assert len(said.findings) == 50
+
+
 async def test_what_a_forbidden_pattern_found_is_named() -> None:
     said = await RegexTool(pattern="as an AI", must_match=False)(PROBLEM, answer("Well, as an AI, no."))
     assert "'as an AI' matches" in said.findings[0].text

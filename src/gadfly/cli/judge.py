@@ -72,13 +72,13 @@ def judge_benchmark(
 
 def _of_file(bench: str, judging: Judging) -> tuple[list[JudgeReport], Path]:
     columns = judging.columns
-    rows = recorded(bench, judging)
+    found = recorded(bench, judging)
     assert columns is not None
     name = Path(bench).name
     place = folder(judging.out, "judge", name)
     reports = [
-        measure(mine, benchmark=name, judge=who, kind=columns.kind, seed=judging.seed)
-        for who, mine in several(rows).items()
+        measure(mine, benchmark=name, judge=who, kind=columns.kind, seed=judging.seed).warned(found.warnings)
+        for who, mine in several(found.rows).items()
     ]
     return reports, place
 

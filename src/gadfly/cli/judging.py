@@ -9,10 +9,11 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gadfly.benchmarks.about import notes_of
-from gadfly.benchmarks.judging.columns import Columns, Kind, read_columns
-from gadfly.benchmarks.judging.judgements import read_judgements
+from gadfly.benchmarks.judging.columns import FIELDS, HOW, Columns, read_columns
+from gadfly.benchmarks.judging.judgements import Judgements, read_judgements
 from gadfly.benchmarks.judging.load import load_cases
 from gadfly.benchmarks.judging.mapped import MappedCases
+from gadfly.benchmarks.judging.spellings import Kind
 from gadfly.cli.flags import RUNNING, Running, flag
 from gadfly.cli.opening import rollouts_in_flight
 from gadfly.errors import InputError
@@ -30,17 +31,21 @@ Map = Annotated[
         name="--map",
         group=RUNNING,
         help="Which column of a file is what: gold=label,said=verdict. A dot goes into nested values, "
-        "+ joins columns that vote, @1 says that steps are counted from 1. Fields: item, judge, subset, "
-        "group, gold, said, swapped, swapped_back, score, first_score, second_score, preference, "
-        "gold_score, step, gold_step, problem, reference, answer, first, second, author, first_author, "
-        "second_author.",
+        "+ joins columns that vote, said:ann=COLUMN is one of several judges in a row. Fields: "
+        + "; ".join(f"{name} ({about})" for name, about in FIELDS.items())
+        + ". After a column: "
+        + "; ".join(f"{word} ({about})" for word, about in HOW.items())
+        + ".",
+        negative="",
     ),
 ]
 Labels = Annotated[
     list[str] | None,
     Parameter(
         group=RUNNING,
-        help="How a file spells labels: 'A>B:first,B>A:second'. Usual spellings are known.",
+        help="How a file spells labels: 'A>B:first,B>A:second,garbage:none'. Usual spellings are known. "
+        "Ours: correct, incorrect, unsure; first, second, tie; given, swapped (of the order); none.",
+        negative="",
     ),
 ]
 
@@ -61,7 +66,11 @@ class Judging:
     map: Map = None
     labels: Labels = None
     kind: Annotated[
-        Kind | None, flag("What a file's labels are; by default a pair where two answers are mapped.")
+        Kind | None,
+        flag(
+            "What a file's labels are: of one answer, of two, any classes, or only marks. By default a pair "
+            "where a field of two answers is mapped, mark where only score and gold_score are, else verdict."
+        ),
     ] = None
     out: Annotated[
         str | None,
@@ -124,8 +133,7 @@ def open_exhibits(bench: str, judging: Judging) -> Exhibits:
     Raises:
         InputError: it cannot be loaded.
     """
-    if judging.limit is not None and judging.limit < 1:
-        raise InputError(f"the limit must be 1 or more, not {judging.limit}")
+    _check_limit(judging)
     columns = judging.columns
     benchmark: JudgingBenchmark
     if columns is None:
@@ -136,7 +144,7 @@ def open_exhibits(bench: str, judging: Judging) -> Exhibits:
     return Exhibits(benchmark=benchmark, limit=judging.limit, both=not judging.one_order)
 
 
-def recorded(bench: str, judging: Judging) -> list[Judged]:
+def recorded(bench: str, judging: Judging) -> Judgements:
     """The judgements that a file holds already.
 
     Raises:
@@ -148,8 +156,8 @@ def recorded(bench: str, judging: Judging) -> list[Judged]:
             "without --judge the judgements come from a file, and --map has to say what its columns are: "
             "--map item=id,gold=label,said=verdict"
         )
-    rows = read_judgements(_file(bench), columns, threshold=judging.threshold)
-    return list(islice(rows, judging.limit))
+    _check_limit(judging)
+    return read_judgements(_file(bench), columns, threshold=judging.threshold, limit=judging.limit)
 
 
 async def run_judge(
@@ -194,6 +202,11 @@ def several(rows: Sequence[Judged]) -> dict[str, list[Judged]]:
     for row in rows:
         found.setdefault(row.judge or "the judge", []).append(row)
     return found
+
+
+def _check_limit(judging: Judging) -> None:
+    if judging.limit is not None and judging.limit < 1:
+        raise InputError(f"the limit must be 1 or more, not {judging.limit}")
 
 
 def _file(bench: str) -> Path:

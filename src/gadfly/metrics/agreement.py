@@ -1,26 +1,24 @@
 """How far two or more raters say the same, beyond chance or not.
 
 A coefficient that is undefined is None, never NaN: where chance alone would give full agreement
-(everybody used one label only), kappa and alpha are 0 / 0; where a vector does not vary, it has no
-rank correlation.
+(everybody used one label only), kappa and alpha are 0 / 0. Rank correlations are in `gadfly.metrics.ranks`.
 """
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from itertools import combinations
 from math import isfinite
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import stats
 
 from gadfly.errors import InputError
-from gadfly.metrics.clustering import Unreadable, function_of_sums, ratio, share
+from gadfly.metrics.clustering import drawn_sums, figure_of, ratio, share
+from gadfly.metrics.intervals import Floats
 from gadfly.metrics.judged import Rows
 from gadfly.metrics.measurement import Measurement
+from gadfly.metrics.proportions import Unreadable
 from gadfly.records import Record
 
-Floats: TypeAlias = NDArray[np.float64]
 Labels: TypeAlias = Sequence[Hashable]
 Weights: TypeAlias = Literal["none", "linear", "quadratic"]
 Level: TypeAlias = Literal["nominal", "ordinal", "interval"]
@@ -105,31 +103,10 @@ def cohen_kappa(
     """
     _same_length(a, b)
     places = _places([*a, *b], order, ordered=weights != "none")
-    table = np.zeros((1, len(places), len(places)))
-    for one, other in zip(a, b, strict=True):
-        table[0, places[one], places[other]] += 1
-    value = float(_kappas(table, _distances(len(places), weights))[0])
+    distance = _distances(len(places), weights)
+    parts = _kappa_parts([places[one] for one in a], [places[other] for other in b], distance)
+    value = float(_kappas(parts.sum(axis=0, keepdims=True), distance)[0])
     return None if np.isnan(value) else value
-
-
-def kendall_tau(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Kendall's rank correlation, variant b: ties count in neither numerator and shrink the denominator.
-
-    None where one of the vectors does not vary.
-
-    Raises:
-        InputError: the vectors are empty, of different lengths, or hold what is no finite number.
-    """
-    return _correlation(a, b, cast(_Test, stats.kendalltau))  # pyright: ignore[reportUnknownMemberType]
-
-
-def spearman(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Spearman's rank correlation; tied values share their mean rank. None where a vector does not vary.
-
-    Raises:
-        InputError: the vectors are empty, of different lengths, or hold what is no finite number.
-    """
-    return _correlation(a, b, cast(_Test, stats.spearmanr))  # pyright: ignore[reportUnknownMemberType]
 
 
 # ---------------------------------------------------------------- any number of raters
@@ -312,44 +289,33 @@ def _agreement(
     a: list[Hashable] = [(_UNREAD, 0) if one is None else one for one, _, _ in kept]
     b: list[Hashable] = [(_UNREAD, 1) if other is None else other for _, other, _ in kept]
     same = [one == other for one, other in zip(a, b, strict=True)]
-    counted = {"n": len(cases), "unscored": unread}
-    places = _places([*a, *b], order, ordered=weights != "none", extra=unread > 0)
-    size, distance = len(places), _distances(len(places), weights)
-    cells = [places[one] * size + places[other] for one, other in zip(a, b, strict=True)]
-    kappa = function_of_sums(
-        lambda sums: _kappas(sums.reshape(-1, size, size), distance),
-        np.eye(size * size)[cells],
-        clusters,
-        level=level,
-        seed=seed,
-    )
+    # In an order of their own: intervals must not know which row came first.
+    known = sorted({label for case in kept for label in case[:2] if label is not None})
+    places = _places([*known, *a, *b], order, ordered=weights != "none", extra=unread > 0)
+    distance = _distances(len(places), weights)
+    parts = _kappa_parts([places[one] for one in a], [places[other] for other in b], distance)
+    sums = drawn_sums(parts, clusters, n=len(cases), unscored=unread, seed=seed)
+    raw = share(same, clusters, level=level, seed=seed)
     return Agreement(
-        raw=share(same, clusters, level=level).model_copy(update=counted),
-        kappa=None if kappa is None else kappa.model_copy(update=counted),
+        raw=raw.model_copy(update={"n": len(cases), "unscored": unread}),
+        kappa=figure_of(lambda drawn: _kappas(drawn, distance), sums, level=level),
     )
 
 
 # ---------------------------------------------------------------- parts
 
 
-_Test: TypeAlias = Callable[[Sequence[float], Sequence[float]], tuple[float, float]]
+def _kappa_parts(a: Sequence[int], b: Sequence[int], distance: Floats) -> Floats:
+    """What each case adds to the sums that kappa needs: its disagreement, and a count for each side."""
+    sides = np.eye(len(distance))
+    return np.hstack([distance[a, b][:, None], sides[a], sides[b]])
 
 
-def _correlation(a: Sequence[float], b: Sequence[float], test: _Test) -> float | None:
-    _same_length(a, b)
-    if not all(isfinite(value) for value in (*a, *b)):
-        raise InputError("a rank correlation takes finite numbers; leave out what is unscored")
-    if len(set(a)) < 2 or len(set(b)) < 2:
-        return None
-    return float(test(a, b)[0])
-
-
-def _kappas(tables: Floats, distance: Floats) -> Floats:
-    """Kappa of each table of counts, shape (b, k, k); NaN where it is undefined."""
-    observed = (tables * distance).sum(axis=(1, 2))
-    rows, columns = tables.sum(axis=2), tables.sum(axis=1)
-    expected = np.einsum("bi,ij,bj->b", rows, distance, columns)
-    return 1 - ratio(observed * rows.sum(axis=1), expected)
+def _kappas(sums: Floats, distance: Floats) -> Floats:
+    """Kappa from sums of `_kappa_parts`, shape (b, 1 + 2k); NaN where it is undefined."""
+    observed, (first, second) = sums[:, 0], np.split(sums[:, 1:], 2, axis=1)
+    expected = ((first @ distance) * second).sum(axis=1)
+    return 1 - ratio(observed * first.sum(axis=1), expected)
 
 
 def _distances(size: int, weights: Weights) -> Floats:

@@ -13,16 +13,16 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from gadfly.errors import InputError
-from gadfly.metrics.intervals import Floats, mean_interval
+from gadfly.metrics.intervals import Floats, cluster_sums, mean_interval
 from gadfly.metrics.judged import Judged, Rows
+from gadfly.metrics.logistic import fit_logistic, probability
 from gadfly.metrics.measurement import Measurement
+from gadfly.metrics.proportions import Unreadable
 from gadfly.records import Record
 
 Ties: TypeAlias = Literal["half", "left out"]
-Unscored: TypeAlias = Literal["wrong", "left out"]
 PLACES = ("first", "second", "third", "fourth", "fifth")
 """Labels of the answers by place in `authors` and `lengths`."""
-_STEPS, _CLOSE, _FAR = 60, 1e-10, 30.0
 
 
 class LengthBias(Record):
@@ -63,7 +63,7 @@ class SelfRecognition(Record):
 
 
 def length_bias(
-    rows: Rows, *, ties: Ties = "half", level: float = 0.95, resamples: int = 10_000, seed: int = 0
+    rows: Rows, *, ties: Ties = "half", level: float = 0.95, resamples: int | None = None, seed: int = 0
 ) -> LengthBias:
     """Length bias over the pairs that have gold, two unequal lengths and a decision.
 
@@ -96,7 +96,7 @@ def self_preference(
     *,
     own: Mapping[str, str] | None = None,
     level: float = 0.95,
-    resamples: int = 10_000,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> SelfPreference:
     """Self-preference over the pairs of which the judge wrote exactly one answer.
@@ -131,11 +131,12 @@ def self_preference(
         if lost
         else None
     )
+    unread = sum(row.said is None and _share(row.gold, _own(row, own) or 0) == 0 for row in pairs)
     return SelfPreference(
         excess=_with_unscored(excess, len(pairs) - len(decided)),
         judge=sum(said) / len(said),
         people=sum(gold) / len(gold),
-        undue=undue,
+        undue=None if undue is None else _with_unscored(undue, unread),
     )
 
 
@@ -143,9 +144,9 @@ def self_recognition(
     rows: Rows,
     *,
     own: Mapping[str, str] | None = None,
-    unscored: Unscored = "left out",
+    unreadable: Unreadable = "left out",
     level: float = 0.95,
-    resamples: int = 10_000,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> SelfRecognition:
     """Accuracy of picking one's own answer among two to five, against chance.
@@ -162,7 +163,7 @@ def self_recognition(
     """
     asked = [row for row in rows if len(row.authors) > 1 and _own(row, own) is not None]
     answered = [row for row in asked if row.said in PLACES[: len(row.authors)]]
-    counted = asked if unscored == "wrong" else answered
+    counted = asked if unreadable == "wrong" else answered
     if not answered:
         raise InputError("self-recognition needs rows with a pick, one answer of which is the judge's")
     if any(len(row.authors) > len(PLACES) for row in asked):
@@ -177,7 +178,7 @@ def self_recognition(
     def mean(values: Sequence[float], units: Sequence[Judged]) -> Measurement:
         labels = [row.cluster for row in units]
         found = mean_interval(values, clusters=labels, level=level, resamples=resamples, seed=seed)
-        return found.model_copy(update={"unscored": len(asked) - len(answered)})
+        return found.model_copy(update={"n": len(asked), "unscored": len(asked) - len(answered)})
 
     return SelfRecognition(
         accuracy=mean(right, counted),
@@ -209,7 +210,9 @@ def _unequal(row: Judged) -> bool:
     return len(row.lengths) == 2 and row.lengths[0] != row.lengths[1]
 
 
-def _paired(rows: Rows, places: Sequence[int], *, level: float, resamples: int, seed: int) -> Measurement:
+def _paired(
+    rows: Rows, places: Sequence[int], *, level: float, resamples: int | None, seed: int
+) -> Measurement:
     """Mean over pairs of what the judge gives the answer at its place, less what gold gives it."""
     more = [
         _share(row.said, place) - _share(row.gold, place) for row, place in zip(rows, places, strict=True)
@@ -236,10 +239,12 @@ def _slope(rows: Rows, level: float, missing: int) -> Measurement | None:
         columns = columns[:, :2]
     if np.linalg.matrix_rank(columns) < columns.shape[1]:
         return None
-    weights = _logistic(columns, response)
+    weights = fit_logistic(columns, response)
     if weights is None:
         return None
     error = _clustered_error(columns, response, weights, [row.cluster for row in rows])
+    if not np.isfinite(error):
+        return None
     reach = NormalDist().inv_cdf((1 + level) / 2) * error
     value = float(weights[0])
     return Measurement(
@@ -247,34 +252,11 @@ def _slope(rows: Rows, level: float, missing: int) -> Measurement | None:
     )
 
 
-def _logistic(columns: Floats, response: Floats) -> Floats | None:
-    """Weights of greatest likelihood, by Newton's method; None where they run off to infinity."""
-    weights = np.zeros(columns.shape[1])
-    for _ in range(_STEPS):
-        chance = _chance(columns, weights)
-        information = (columns * (chance * (1 - chance))[:, None]).T @ columns
-        if np.linalg.cond(information) > 1e12:
-            return None
-        step = np.linalg.solve(information, columns.T @ (response - chance))
-        weights = weights + step
-        if np.abs(weights).max() > _FAR:
-            return None
-        if np.abs(step).max() < _CLOSE:
-            return weights
-    return None
-
-
-def _chance(columns: Floats, weights: Floats) -> Floats:
-    return 1 / (1 + np.exp(-np.clip(columns @ weights, -500, 500)))
-
-
 def _clustered_error(columns: Floats, response: Floats, weights: Floats, clusters: Sequence[str]) -> float:
     """Standard error of the first weight, sound where rows of one cluster depend on one another."""
-    chance = _chance(columns, weights)
+    chance = probability(columns @ weights)
     bread = np.linalg.inv((columns * (chance * (1 - chance))[:, None]).T @ columns)
-    number = {label: index for index, label in enumerate(dict.fromkeys(clusters))}
-    scores = np.zeros((len(number), columns.shape[1]))
-    np.add.at(scores, [number[label] for label in clusters], columns * (response - chance)[:, None])
-    groups = len(number)
+    scores = cluster_sums(columns * (response - chance)[:, None], clusters)
+    groups = len(scores)
     inflated = groups / (groups - 1) if groups > 1 else 1.0
     return float(np.sqrt(inflated * (bread @ scores.T @ scores @ bread)[0, 0]))

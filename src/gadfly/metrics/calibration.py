@@ -13,18 +13,15 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gadfly.errors import InputError
-from gadfly.metrics.clustering import function_of_sums, numbered, share
-from gadfly.metrics.intervals import mean_interval
+from gadfly.metrics.clustering import drawn_sums, figure_of, share
+from gadfly.metrics.intervals import Floats, Integers, mean_interval, numbered
 from gadfly.metrics.judged import Judged, Rows
 from gadfly.metrics.measurement import Measurement
 from gadfly.metrics.proportions import wilson
 from gadfly.records import Record
 
-Floats: TypeAlias = NDArray[np.float64]
-Integers: TypeAlias = NDArray[np.int64]
 Binning: TypeAlias = Literal["equal width", "equal mass"]
 Closed: TypeAlias = Literal["right", "left"]
 About: TypeAlias = Literal["answer", "verdict"]
@@ -190,10 +187,10 @@ def calibration_error(
     def error(sums: Floats) -> Floats:
         return np.abs(sums[:, :-1]).sum(axis=1) / sums[:, -1]
 
-    measured = function_of_sums(error, parts, found.clusters, level=level, seed=seed)
-    assert measured is not None
-    ends = {"low": min(measured.low, measured.value), "high": max(measured.high, measured.value)}
-    return found.counted(measured.model_copy(update=ends))
+    sums = drawn_sums(parts, found.clusters, n=found.n, unscored=found.unscored, seed=seed)
+    measured = figure_of(error, sums, level=level)
+    assert measured is not None  # there is a case
+    return measured
 
 
 def _binned(found: Forecasts, bins: int, binning: Binning, closed: Closed) -> tuple[Integers, Floats]:

@@ -1,8 +1,8 @@
-"""Rows that are not independent: errors and intervals by cluster, and two judges on the same items.
+"""Figures of rows that are not independent: what is resampled or summed is a whole cluster.
 
-Several judgements of one problem (samples, orders, answers) share what makes it hard. Whatever is
-resampled or summed here is therefore a whole cluster; for `Judged` rows that is `row.cluster`.
-Evaluations with clustered questions: Miller 2024, arXiv:2411.00640, section 2.2.
+Several judgements of one problem (samples, orders, answers) share what makes it hard. For `Judged` rows
+the cluster is `row.cluster`. Evaluations with clustered questions: Miller 2024, arXiv:2411.00640,
+section 2.2. Two judges on the same rows are in `gadfly.metrics.paired`.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -12,37 +12,27 @@ from statistics import NormalDist
 from typing import Literal, TypeAlias, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from numpy.typing import ArrayLike
+from scipy import special
 
 from gadfly.errors import InputError
-from gadfly.metrics.intervals import mean_interval, quantiles, resampled
-from gadfly.metrics.judged import Judged, Rows
-from gadfly.metrics.measurement import Flips, Measurement
-from gadfly.metrics.proportions import mcnemar, wilson
+from gadfly.metrics.intervals import (
+    Floats,
+    cluster_sums,
+    enough,
+    kinds_of,
+    mean_interval,
+    numbered,
+    percentile_interval,
+    resampled,
+)
+from gadfly.metrics.measurement import Measurement
+from gadfly.metrics.proportions import wilson
 
-Floats: TypeAlias = NDArray[np.float64]
-Integers: TypeAlias = NDArray[np.int64]
 Statistic: TypeAlias = Callable[[Floats], Floats]
 Clusters: TypeAlias = Sequence[Hashable]
 SmallSample: TypeAlias = Literal["none", "clusters"]
 Tail: TypeAlias = Literal["t", "normal"]
-Unreadable: TypeAlias = Literal["left out", "wrong"]
-Unmatched: TypeAlias = Literal["refuse", "left out"]
-
-
-def numbered(clusters: Clusters | None, n: int) -> Integers:
-    """Each row's cluster as a number from 0, in order of appearance; without labels a row is a cluster.
-
-    Raises:
-        InputError: the labels do not match the rows.
-    """
-    if clusters is None:
-        return np.arange(n, dtype=np.int64)
-    if len(clusters) != n:
-        raise InputError(f"{len(clusters)} cluster labels for {n} values; give one a value")
-    number = {label: index for index, label in enumerate(dict.fromkeys(clusters))}
-    return np.array([number[label] for label in clusters], dtype=np.int64)
 
 
 # ---------------------------------------------------------------- the analytical error
@@ -65,15 +55,13 @@ def standard_error(
         None where there is one cluster only: nothing then tells how clusters differ.
 
     Raises:
-        InputError: there is no value, or the labels do not match.
+        InputError: there is no value, one is not finite, or the labels do not match.
     """
     vector = _vector(values)
-    member = numbered(clusters, len(vector))
-    groups = int(member.max()) + 1
-    if groups < 2:
+    sums = cluster_sums((vector - vector.mean())[:, None], clusters)[:, 0]
+    if len(sums) < 2:
         return None
-    sums = np.bincount(member, weights=vector - vector.mean(), minlength=groups)
-    factor = groups / (groups - 1) if small_sample == "clusters" else 1.0
+    factor = len(sums) / (len(sums) - 1) if small_sample == "clusters" else 1.0
     return sqrt(factor * float(sums @ sums)) / len(vector)
 
 
@@ -100,53 +88,45 @@ def clustered_mean(
     quantile = NormalDist().inv_cdf((1 + level) / 2)
     if tail == "t":
         freedom = int(numbered(clusters, len(vector)).max())
-        quantile = float(cast(float, stats.t.ppf((1 + level) / 2, freedom)))  # pyright: ignore[reportUnknownMemberType]
+        quantile = float(cast(float, special.stdtrit(freedom, (1 + level) / 2)))  # pyright: ignore[reportUnknownMemberType]
     mean = float(vector.mean())
     return Measurement(value=mean, low=mean - quantile * error, high=mean + quantile * error, n=len(vector))
 
 
-# ---------------------------------------------------------------- the bootstrap
-
-
-def function_of_sums(
-    statistic: Statistic,
-    parts: ArrayLike,
-    clusters: Clusters | None = None,
-    *,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Measurement | None:
-    """A figure that depends on its rows only through sums, with its clustered percentile interval.
-
-    Args:
-        statistic: Takes sums of shape (b, d) and returns b values, NaN where the figure is undefined.
-        parts: What each row adds to the sums, shape (n, d).
-        clusters: One label a row; whole clusters are resampled.
-        level: Of the interval.
-        seed: Of the resamples.
-
-    Returns:
-        None where the figure itself is undefined. Resamples in which it is are left out of the interval.
-
-    Raises:
-        InputError: there is no row, or the labels do not match.
-    """
-    return figure_of(statistic, drawn_sums(parts, clusters, seed=seed), level=level)
+# ---------------------------------------------------------------- figures of sums
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sums:
-    """Column sums of n rows, and of every resample of their clusters: one bootstrap for several figures."""
+    """Column sums of rows, and of every resample of their clusters: one bootstrap for several figures."""
 
     whole: Floats
     """Shape (1, d)."""
     draws: Floats
     """Shape (b, d)."""
     n: int
+    """Cases of the figures, unscored ones included."""
+    unscored: int
 
 
-def drawn_sums(parts: ArrayLike, clusters: Clusters | None = None, *, seed: int = 0) -> Sums:
-    """The sums that `function_of_sums` hands to its statistic.
+def drawn_sums(
+    parts: ArrayLike,
+    clusters: Clusters | None = None,
+    *,
+    n: int | None = None,
+    unscored: int = 0,
+    resamples: int | None = None,
+    seed: int = 0,
+) -> Sums:
+    """One bootstrap over clusters.
+
+    Args:
+        parts: What each row adds to the sums, shape (rows, d).
+        clusters: One label a row; whole clusters are resampled. None: rows are independent.
+        n: Cases that the figures are of; None: as many as rows.
+        unscored: Those of them that could not be scored.
+        resamples: How many; None: 10,000; fewer, at least 1,000, with more than 500 clusters.
+        seed: Of the resamples.
 
     Raises:
         InputError: there is no row, or the labels do not match.
@@ -155,141 +135,81 @@ def drawn_sums(parts: ArrayLike, clusters: Clusters | None = None, *, seed: int 
     if matrix.size == 0:
         raise InputError("an interval needs at least one case")
     matrix = matrix.reshape(len(matrix), -1)
-    member = numbered(clusters, len(matrix))
-    groups = int(member.max()) + 1
-    sums = np.zeros((groups, matrix.shape[1]))
-    np.add.at(sums, member, matrix)
+    sums = cluster_sums(matrix, clusters)
+    kinds, times = kinds_of(sums)
+    groups = len(sums)
+    count = enough(max(groups, sums.shape[1])) if resamples is None else resamples
     # Back to whole counts, so that a rounding error does not pass for a difference.
-    draws = resampled(lambda weights: np.rint(weights * groups) @ sums, groups, seed=seed)
-    return Sums(whole=sums.sum(axis=0, keepdims=True), draws=draws, n=len(matrix))
+    draws = resampled(lambda weights: np.rint(weights * groups) @ kinds, times, resamples=count, seed=seed)
+    return Sums(
+        whole=sums.sum(axis=0, keepdims=True),
+        draws=draws,
+        n=len(matrix) if n is None else n,
+        unscored=unscored,
+    )
 
 
 def figure_of(statistic: Statistic, sums: Sums, *, level: float = 0.95) -> Measurement | None:
-    """One figure of `function_of_sums`, from sums drawn before."""
+    """A figure that depends on its rows only through sums, with its percentile interval.
+
+    `statistic` takes sums of shape (b, d) and returns b values, NaN where the figure is undefined. None
+    where it is so for all rows; resamples in which it is are left out of the interval.
+    """
     value = float(statistic(sums.whole)[0])
-    if np.isnan(value):
+    if not np.isfinite(value):
         return None
-    drawn = statistic(sums.draws)
-    low, high = quantiles(drawn[~np.isnan(drawn)], level)
-    return Measurement(value=round(value, 12), low=low, high=high, n=sums.n)
+    return percentile_interval(value, statistic(sums.draws), n=sums.n, unscored=sums.unscored, level=level)
 
 
-def ratio(above: Floats, below: Floats) -> Floats:
-    """Entry by entry, NaN where `below` is not above 0: for the statistics of `function_of_sums`."""
-    return np.divide(above, below, out=np.full(np.shape(below), np.nan), where=below > 0)
+def figures_of(statistic: Statistic, sums: Sums, *, level: float = 0.95) -> tuple[Measurement | None, ...]:
+    """`figure_of` for each column of a statistic that returns shape (b, k)."""
+    whole, draws = statistic(sums.whole), statistic(sums.draws)
+    return tuple(
+        percentile_interval(value, draws[:, column], n=sums.n, unscored=sums.unscored, level=level)
+        if np.isfinite(value)
+        else None
+        for column, value in enumerate(whole[0].tolist())
+    )
 
 
-def share(hits: Sequence[bool], clusters: Clusters | None = None, *, level: float = 0.95) -> Measurement:
-    """A share of rows: Wilson's interval where every cluster has one row, else the clustered bootstrap.
+def ratio(above: Floats, below: Floats, *, undefined: float = np.nan) -> Floats:
+    """Entry by entry `above / below`; `undefined` where `below` is not above 0."""
+    return np.divide(above, below, out=np.full(np.shape(below), undefined), where=below > 1e-12)
+
+
+def harmonic(one: Floats, other: Floats) -> Floats:
+    """Harmonic mean of two shares, entry by entry: 0 where either is 0, NaN where either is NaN."""
+    found = ratio(2 * one * other, one + other, undefined=0.0)
+    return np.where(np.isnan(one + other), np.nan, found)
+
+
+def share(
+    worths: Sequence[float],
+    clusters: Clusters | None = None,
+    *,
+    level: float = 0.95,
+    resamples: int | None = None,
+    seed: int = 0,
+) -> Measurement:
+    """The mean of rows that are each worth 0 to 1, such as True and False.
+
+    Wilson's interval where every row is 0 or 1 and a cluster by itself, else the clustered bootstrap.
 
     Raises:
         InputError: there is no row, or the labels do not match.
     """
-    if not hits:
+    if not worths:
         raise InputError("a share needs at least one case")
-    if int(numbered(clusters, len(hits)).max()) + 1 == len(hits):
-        return wilson(sum(hits), len(hits), level=level)
-    return mean_interval(np.array(hits, dtype=np.float64), clusters=clusters, level=level)
-
-
-# ---------------------------------------------------------------- two judges
-
-
-def matched(
-    rows: Rows, baseline: Rows, *, unmatched: Unmatched = "refuse"
-) -> tuple[tuple[Judged, Judged], ...]:
-    """Rows of two judges on the same case, in the order of the first: same item, shown in the same order.
-
-    `unmatched` says what becomes of cases that one of the judges has not judged.
-
-    Raises:
-        InputError: a judge has two rows of one case, none is shared, or some are not and that is refused.
-    """
-    mine, theirs = _by_case(rows), _by_case(baseline)
-    odd = [case for case in (*mine, *theirs) if case not in mine or case not in theirs]
-    if odd and unmatched == "refuse":
-        raise InputError(
-            f"not the same cases: {len(odd)} are on one side only, such as item {odd[0][0]!r}; "
-            'pass unmatched="left out" to compare on the shared ones'
-        )
-    pairs = tuple((row, theirs[case]) for case, row in mine.items() if case in theirs)
-    if not pairs:
-        raise InputError("the two judges share no case")
-    return pairs
-
-
-def paired(
-    rows: Rows,
-    baseline: Rows,
-    value: Callable[[Judged], float | None],
-    *,
-    unreadable: Unreadable = "left out",
-    unmatched: Unmatched = "refuse",
-    level: float = 0.95,
-    seed: int = 0,
-) -> Measurement:
-    """Mean of a row's value less the baseline's on the same case, with a clustered percentile interval.
-
-    Args:
-        rows: One judge, at most one row a case.
-        baseline: The other.
-        value: A row's figure, such as `lambda row: row.right`; None: it has none.
-        unreadable: Pairs in which a value is None are `left out`, or a None is worth 0 (`wrong`).
-        unmatched: As in `matched`.
-        level: Of the interval.
-        seed: Of the resamples.
-
-    Raises:
-        InputError: as `matched`, or every pair is left out.
-    """
-    pairs = matched(rows, baseline, unmatched=unmatched)
-    values = [(value(mine), value(theirs)) for mine, theirs in pairs]
-    unread = sum(None in both for both in values)
-    kept = [i for i, both in enumerate(values) if unreadable == "wrong" or None not in both]
-    if not kept:
-        raise InputError("no case has a value from both judges")
-    differences = [float(values[i][0] or 0.0) - float(values[i][1] or 0.0) for i in kept]
-    clusters = [pairs[i][0].cluster for i in kept]
-    found = mean_interval(differences, clusters=clusters, level=level, seed=seed)
-    return found.model_copy(update={"n": len(pairs), "unscored": unread})
-
-
-def row_flips(
-    rows: Rows, baseline: Rows, *, unreadable: Unreadable = "wrong", unmatched: Unmatched = "refuse"
-) -> Flips:
-    """Cases that one judge gets right and the other does not, with McNemar's exact test.
-
-    The baseline is "before". Cases nobody labelled are left out. The test takes cases as independent.
-
-    Raises:
-        InputError: as `matched`, or no case is left.
-    """
-    pairs = [
-        (theirs.right, mine.right)
-        for mine, theirs in matched(rows, baseline, unmatched=unmatched)
-        if mine.gold is not None and theirs.gold is not None
-    ]
-    if unreadable == "left out":
-        pairs = [both for both in pairs if None not in both]
-    if not pairs:
-        raise InputError("no case has a label and a judgement from both judges")
-    lost = sum(before is True and after is not True for before, after in pairs)
-    gained = sum(before is not True and after is True for before, after in pairs)
-    return Flips(right_to_wrong=lost, wrong_to_right=gained, n=len(pairs), p_value=mcnemar(gained, lost))
-
-
-def _by_case(rows: Rows) -> dict[tuple[str, bool], Judged]:
-    found: dict[tuple[str, bool], Judged] = {}
-    for row in rows:
-        case = (row.item, row.swapped)
-        if case in found:
-            raise InputError(f"item {row.item!r} comes twice in one order; give one row a case")
-        found[case] = row
-    return found
+    alone = int(numbered(clusters, len(worths)).max()) + 1 == len(worths)
+    if alone and all(worth in (0, 1) for worth in worths):
+        return wilson(round(sum(worths)), len(worths), level=level)
+    return mean_interval(worths, clusters=clusters, level=level, resamples=resamples, seed=seed)
 
 
 def _vector(values: ArrayLike) -> Floats:
     vector = np.asarray(values, dtype=np.float64).ravel()
     if vector.size == 0:
         raise InputError("a mean needs at least one value")
+    if not np.isfinite(vector).all():
+        raise InputError("a mean takes finite numbers; leave out what is unscored")
     return vector

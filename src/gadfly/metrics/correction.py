@@ -9,17 +9,16 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from gadfly.errors import InputError
-from gadfly.metrics.clustering import Statistic, Unreadable, drawn_sums, figure_of, function_of_sums, ratio
-from gadfly.metrics.intervals import mean_interval, paired_difference
+from gadfly.metrics.clustering import Statistic, drawn_sums, figure_of, ratio
+from gadfly.metrics.intervals import Floats, mean_interval, paired_difference
 from gadfly.metrics.measurement import Flips, Measurement
-from gadfly.metrics.proportions import mcnemar
+from gadfly.metrics.proportions import Unreadable, mcnemar
+from gadfly.metrics.rounds import slope_weights
 from gadfly.records import Record
 
-Floats: TypeAlias = NDArray[np.float64]
 Mode: TypeAlias = Literal["self", "cross"]
 Against: TypeAlias = Literal["criticised", "first"] | Mapping[str, bool | None]
 Stopped: TypeAlias = Literal["stands", "left out"]
@@ -116,12 +115,12 @@ def correction(
     if not kept:
         raise InputError("no pair of answers is scored both before and after")
     cells = [2 * (one.before is not True) + (one.after is not True) for one in kept]
-    drawn = drawn_sums(np.eye(4)[cells], [one.item for one in kept], seed=seed)
-    counted = {"n": len(records), "unscored": sum(None in (one.before, one.after) for one in records)}
+    unscored = sum(None in (one.before, one.after) for one in records)
+    items = [one.item for one in kept]
+    drawn = drawn_sums(np.eye(4)[cells], items, n=len(records), unscored=unscored, seed=seed)
 
     def measured(statistic: Statistic) -> Measurement | None:
-        found = figure_of(statistic, drawn, level=level)
-        return None if found is None else found.model_copy(update=counted)
+        return figure_of(statistic, drawn, level=level)
 
     def of_all(*top: int) -> Measurement:
         found = measured(lambda sums: sums @ np.array(top, dtype=np.float64) / sums.sum(axis=1))
@@ -246,16 +245,17 @@ def slope_over_rounds(
                 answers[row, number] = known[at] is True
     present = ~np.isnan(answers)
     parts = np.hstack([np.where(present, answers, 0.0), present.astype(np.float64)])
-    steps = np.arange(last + 1, dtype=np.float64)
-    steps = (steps - steps.mean()) / float(((steps - steps.mean()) ** 2).sum())
+    steps = slope_weights(range(last + 1))
 
     def slope(sums: Floats) -> Floats:
         return ratio(sums[:, : last + 1], sums[:, last + 1 :]) @ steps
 
-    found = function_of_sums(slope, parts, [chain[0] for chain in chains], level=level, seed=seed)
+    found = figure_of(
+        slope, drawn_sums(parts, [chain[0] for chain in chains], unscored=unread, seed=seed), level=level
+    )
     if found is None:
         raise InputError("a round has no scored answer, so there is no slope")
-    return found.model_copy(update={"unscored": unread})
+    return found
 
 
 # ---------------------------------------------------------------- parts

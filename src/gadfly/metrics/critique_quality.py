@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from gadfly.errors import InputError
-from gadfly.metrics.clustered import cluster_numbers, cluster_sums, harmonic, measured
+from gadfly.metrics.clustering import drawn_sums, figures_of, harmonic
 from gadfly.metrics.intervals import Floats
 from gadfly.metrics.measurement import Measurement
 from gadfly.records import Record
@@ -57,7 +57,11 @@ def critique_quality(own: Sequence[bool], reference: Sequence[bool]) -> Critique
 
 
 def corpus_quality(
-    critiques: Sequence[UnitLabels], *, average: Average = "mean of critiques", seed: int = 0
+    critiques: Sequence[UnitLabels],
+    *,
+    average: Average = "mean of critiques",
+    level: float = 0.95,
+    seed: int = 0,
 ) -> CorpusQuality:
     """Mean precision, recall and F1 of many critiques.
 
@@ -76,17 +80,21 @@ def corpus_quality(
             clusters.append(critique.group or place)
     if not rows:
         raise InputError("no critique has units of its own and of a reference")
-    sums = cluster_sums(np.array(rows, dtype=np.float64), cluster_numbers(clusters))
+    sums = drawn_sums(
+        np.array(rows, dtype=np.float64),
+        clusters,
+        n=len(critiques),
+        unscored=len(critiques) - len(rows),
+        seed=seed,
+    )
 
-    def means(weights: Floats) -> Floats:
-        totals = weights @ sums
+    def means(totals: Floats) -> Floats:
         precision, recall, f1 = (totals[:, 1:] / totals[:, :1]).T
         return np.column_stack(
             [precision, recall, f1 if average == "mean of critiques" else harmonic(precision, recall)]
         )
 
-    unscored = len(critiques) - len(rows)
-    precision, recall, f1 = measured(means, len(sums), n=len(critiques), unscored=unscored, seed=seed)
+    precision, recall, f1 = figures_of(means, sums, level=level)
     # A mean over rows that are there is defined.
     assert precision is not None
     assert recall is not None

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gadfly.errors import InputError
-from gadfly.metrics.clustered import cluster_numbers, cluster_sums, measured, share
-from gadfly.metrics.intervals import Floats
+from gadfly.metrics.clustering import drawn_sums, figures_of, ratio
+from gadfly.metrics.intervals import Floats, Integers, enough, percentile_interval, resampled
 from gadfly.metrics.judged import Judged, Rows
 from gadfly.metrics.measurement import Measurement
+from gadfly.metrics.ranks import Kinds, cluster_kinds
 from gadfly.records import Record
 
 Unreadable: TypeAlias = Literal["wrong", "left out", "other class"]
@@ -149,8 +149,7 @@ def auroc(scores: Sequence[float], positive: Sequence[bool]) -> float | None:
         raise InputError(f"{len(scores)} scores for {len(positive)} labels")
     if not any(positive) or all(positive):
         return None
-    ranked = _Ranked.of(np.array(scores, dtype=np.float64), np.array(positive, dtype=np.bool_))
-    return float(ranked.area(np.ones((1, len(scores))))[0])
+    return _Ranked.of(scores, positive).area()
 
 
 def detection(
@@ -160,6 +159,8 @@ def detection(
     negative: str = "correct",
     unreadable: Literal["wrong", "left out"] = "wrong",
     higher: Literal["positive", "negative"] = "negative",
+    level: float = 0.95,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Detection:
     """How well the class `positive` is found, each figure with its clustered bootstrap interval.
@@ -168,7 +169,8 @@ def detection(
     read, but is no detection and never right; an unreadable one is the same under `"wrong"`. AUROC ranks
     by `score`, of which a `higher` value speaks for that class. Where no row has a score it ranks by the
     verdict (neither class: halfway). Rows without a rank are left out of AUROC and counted there. A
-    resample in which a figure is undefined for lack of cases does not enter its interval.
+    resample in which a figure is undefined for lack of cases does not enter its interval. `resamples` is
+    10,000 where it is None; fewer, at least 1,000, with more than 500 clusters.
 
     Raises:
         InputError: no row can be used, a gold label is neither class, or a score is not finite.
@@ -182,7 +184,8 @@ def detection(
         raise InputError(f"item {odd.item!r}: the gold label {odd.gold!r} is not {positive} or {negative}")
     classes = (positive, negative)
     unscored = sum(row.said is None for row in labelled)
-    found = _counted(kept, classes, seed, n=len(labelled), unscored=unscored)
+    drawn = _Drawn(level=level, resamples=resamples, seed=seed)
+    found = _counted(kept, classes, drawn, n=len(labelled), unscored=unscored)
     precision, recall, f1, accuracy, acceptance, mcc = found
     # Shares of all rows, and a precision that is 0 where undefined, are always there.
     assert precision is not None
@@ -193,7 +196,7 @@ def detection(
         recall=recall,
         f1=f1,
         accuracy=accuracy,
-        auroc=_area(labelled, classes, higher, seed),
+        auroc=_area(labelled, classes, higher, drawn),
         mcc=mcc,
         acceptance=acceptance,
         positives=sum(row.gold == positive for row in labelled),
@@ -259,38 +262,63 @@ def _correlation(right: Floats, truth: Floats, claim: Floats) -> Floats:
 class _Ranked:
     """Cases in order of score, so that the area can be had for many weightings at once."""
 
-    order: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    """Where each new score begins in that order."""
-    positive: NDArray[np.bool_]
-    """In that order."""
+    kinds: Kinds
+    positive: Integers
+    """Which entries of `kinds` are positive cases, lowest score first."""
+    negative: Integers
+    low: Integers
+    """For each positive entry, how many negative ones score lower."""
+    high: Integers
+    """The same with those that score equal."""
 
     @classmethod
-    def of(cls, scores: Floats, positive: NDArray[np.bool_]) -> "_Ranked":
-        if not np.isfinite(scores).all():
+    def of(
+        cls, scores: Sequence[float], positive: Sequence[bool], clusters: Sequence[str] | None = None
+    ) -> "_Ranked":
+        values = np.array(scores, dtype=np.float64)
+        if not np.isfinite(values).all():
             raise InputError("a score is not a finite number")
-        order = np.argsort(scores, kind="stable")
-        ordered = scores[order]
-        starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-        return cls(order=order, starts=starts, positive=positive[order])
-
-    def area(self, weights: Floats) -> Floats:
-        """Area for each row of `weights` (b, cases); NaN where a class has no weight."""
-        ordered = weights[:, self.order]
-        up = np.add.reduceat(np.where(self.positive, ordered, 0.0), self.starts, axis=1)
-        down = np.add.reduceat(np.where(self.positive, 0.0, ordered), self.starts, axis=1)
-        below = np.cumsum(down, axis=1) - down / 2
-        pairs = up.sum(axis=1) * down.sum(axis=1)
-        return np.divide(
-            (up * below).sum(axis=1), pairs, out=np.full(len(weights), np.nan), where=pairs > 1e-12
+        level = np.unique(values, return_inverse=True)[1]
+        # Even cells are negative, odd ones positive.
+        kinds = cluster_kinds((2 * level + np.array(positive)).astype(np.int64), clusters)
+        up, down = np.flatnonzero(kinds.cell % 2), np.flatnonzero(kinds.cell % 2 == 0)
+        at, against = kinds.cell[up] // 2, kinds.cell[down] // 2
+        return cls(
+            kinds=kinds,
+            positive=kinds.kind[up],
+            negative=kinds.kind[down],
+            low=np.searchsorted(against, at, side="left").astype(np.int64),
+            high=np.searchsorted(against, at, side="right").astype(np.int64),
         )
+
+    def area(self) -> float:
+        """Area over all cases."""
+        return float(self.areas((self.kinds.times / self.kinds.clusters)[None])[0])
+
+    def areas(self, weights: Floats) -> Floats:
+        """Area for each row of weights of the kinds; NaN where a class has no weight."""
+        whole = np.rint(weights * self.kinds.clusters)
+        up, down = whole[:, self.positive], whole[:, self.negative]
+        below = np.zeros((len(down), down.shape[1] + 1))
+        np.cumsum(down, axis=1, out=below[:, 1:])
+        found = np.einsum("bp,bp->b", up, below[:, self.low]) + np.einsum("bp,bp->b", up, below[:, self.high])
+        return ratio(found, 2 * up.sum(axis=1) * below[:, -1])
 
 
 # ---------------------------------------------------------------- intervals
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Drawn:
+    """How intervals are made."""
+
+    level: float
+    resamples: int | None
+    seed: int
+
+
 def _counted(
-    rows: Sequence[Judged], classes: tuple[str, str], seed: int, *, n: int, unscored: int
+    rows: Sequence[Judged], classes: tuple[str, str], drawn: _Drawn, *, n: int, unscored: int
 ) -> tuple[Measurement | None, ...]:
     """Precision, recall, F1, accuracy, acceptance and MCC."""
     positive, negative = classes
@@ -298,24 +326,30 @@ def _counted(
     for row in rows:
         wrong, hit, passed = row.gold == positive, row.said == positive, row.said == negative
         counts.append((1.0, wrong, hit, wrong and hit, passed, row.gold == row.said))
-    member = cluster_numbers([row.cluster for row in rows])
-    sums = cluster_sums(np.array(counts, dtype=np.float64), member)
-    return measured(lambda w: _figures(w @ sums), len(sums), n=n, unscored=unscored, seed=seed)
+    sums = drawn_sums(
+        np.array(counts, dtype=np.float64),
+        [row.cluster for row in rows],
+        n=n,
+        unscored=unscored,
+        resamples=drawn.resamples,
+        seed=drawn.seed,
+    )
+    return figures_of(_figures, sums, level=drawn.level)
 
 
 def _figures(totals: Floats) -> Floats:
     """The six figures from weighted counts (b, 6); NaN where one is undefined."""
     n, wrong, said, hits, passed, right = totals.T
-    f1 = np.where(wrong > 0, share(2 * hits, wrong + said, undefined=0.0), np.nan)
+    f1 = np.where(wrong > 0, ratio(2 * hits, wrong + said, undefined=0.0), np.nan)
     truth = np.column_stack([wrong, n - wrong, np.zeros_like(n)]) / n[:, None]
     claim = np.column_stack([said, passed, n - said - passed]) / n[:, None]
     varies = (wrong > 1e-12) & (n - wrong > 1e-12)
     mcc = np.where(varies, _correlation(right / n, truth, claim), np.nan)
-    precision = share(hits, said, undefined=0.0)
-    return np.column_stack([precision, share(hits, wrong), f1, right / n, passed / n, mcc])
+    precision = ratio(hits, said, undefined=0.0)
+    return np.column_stack([precision, ratio(hits, wrong), f1, right / n, passed / n, mcc])
 
 
-def _area(rows: Sequence[Judged], classes: tuple[str, str], higher: str, seed: int) -> Measurement | None:
+def _area(rows: Sequence[Judged], classes: tuple[str, str], higher: str, drawn: _Drawn) -> Measurement | None:
     """AUROC by score where any row has one, by verdict elsewhere."""
     scored = [(row, row.score) for row in rows if row.score is not None]
     sign = 1.0 if scored and higher == "positive" else -1.0
@@ -323,14 +357,14 @@ def _area(rows: Sequence[Judged], classes: tuple[str, str], higher: str, seed: i
     ranks = scored or [(row, worth.get(row.said, 0.5)) for row in rows if row.said is not None]
     if not ranks:
         return None
-    positive = np.array([row.gold == classes[0] for row, _ in ranks], dtype=np.bool_)
-    ranked = _Ranked.of(sign * np.array([rank for _, rank in ranks], dtype=np.float64), positive)
-    member = cluster_numbers([row.cluster for row, _ in ranks])
-    (found,) = measured(
-        lambda weights: ranked.area(weights[:, member])[:, None],
-        int(member.max()) + 1,
-        n=len(rows),
-        unscored=len(rows) - len(ranks),
-        seed=seed,
+    ranked = _Ranked.of(
+        [sign * rank for _, rank in ranks],
+        [row.gold == classes[0] for row, _ in ranks],
+        [row.cluster for row, _ in ranks],
     )
-    return found
+    value = ranked.area()
+    if np.isnan(value):
+        return None
+    resamples = enough(len(ranks)) if drawn.resamples is None else drawn.resamples
+    draws = resampled(ranked.areas, ranked.kinds.times, resamples=resamples, seed=drawn.seed)
+    return percentile_interval(value, draws, n=len(rows), unscored=len(rows) - len(ranks), level=drawn.level)

@@ -2,16 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gadfly.errors import InputError
-from gadfly.metrics.intervals import quantiles, resampled
-from gadfly.metrics.measurement import Match, Matched, Measurement
-
-Floats: TypeAlias = NDArray[np.float64]
+from gadfly.metrics.intervals import Floats, percentile_interval, resampled
+from gadfly.metrics.measurement import Match, Matched
 
 NEAR = 0.05
 """A method within this share of one sample's or the whole pool's tokens still counts as equal."""
@@ -52,11 +48,12 @@ def at_equal_tokens(
         return weights @ hits - _mixture(weights @ voting.accuracy, votes)
 
     whole = np.full((1, len(hits)), 1 / len(hits))
-    low, high = quantiles(resampled(lead, len(hits), seed=seed), level)
     wanted = float(spent.mean() / voting.tokens.mean())
     votes = _votes(whole @ spent, whole @ voting.tokens, size)
     return Matched(
-        difference=Measurement(value=round(float(lead(whole)[0]), 12), low=low, high=high, n=len(hits)),
+        difference=percentile_interval(
+            float(lead(whole)[0]), resampled(lead, len(hits), seed=seed), n=len(hits), level=level
+        ),
         votes=float(votes[0]),
         voting=float(_mixture(whole @ voting.accuracy, votes)[0]),
         match=_match(wanted, size),

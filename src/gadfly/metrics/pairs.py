@@ -6,15 +6,15 @@ are one pair. An order that has no row counts as unreadable. Intervals resample 
 where rows have one; a share of pairs that are groups of their own gets Wilson's interval.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from gadfly.errors import InputError
-from gadfly.metrics.intervals import RESAMPLES, mean_interval
+from gadfly.metrics.clustering import share
 from gadfly.metrics.judged import Judged, Rows
 from gadfly.metrics.measurement import Measurement
-from gadfly.metrics.proportions import wilson
+from gadfly.metrics.proportions import Unreadable
 from gadfly.records import Record
 
 Orders: TypeAlias = Literal["plain", "swapped", "mean", "both", "sum"]
@@ -26,8 +26,6 @@ Orders: TypeAlias = Literal["plain", "swapped", "mean", "both", "sum"]
 - `"sum"`: they vote, +1 for the first answer, -1 for the second, 0 for a tie; the sum has to favour
   what people prefer (JudgeBench, arXiv:2410.12784).
 """
-Unreadable: TypeAlias = Literal["wrong", "left out"]
-"""A decision that could not be read is a wrong one (no vote under `"sum"`), or it is as if never asked."""
 Ties: TypeAlias = Literal["wrong", "half", "left out"]
 """A judge's tie where people prefer one answer: wrong, half right, or left out with what people tie on.
 
@@ -80,7 +78,7 @@ def accuracy(
     orders: Orders = "mean",
     unreadable: Unreadable = "wrong",
     ties: Ties = "wrong",
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Measurement:
     """Share of the pairs that are right, under named conventions.
@@ -104,7 +102,7 @@ def accuracy(
 
 
 def swap_agreement(
-    rows: Rows, *, unreadable: Alike = "different", resamples: int = RESAMPLES, seed: int = 0
+    rows: Rows, *, unreadable: Alike = "different", resamples: int | None = None, seed: int = 0
 ) -> Measurement:
     """Share of the pairs where both orders say the same, a tie included. Needs no gold label.
 
@@ -125,7 +123,7 @@ def swap_agreement(
     return _mean(kept, n=len(pairs), unscored=unread, resamples=resamples, seed=seed)
 
 
-def position_bias(rows: Rows, *, resamples: int = RESAMPLES, seed: int = 0) -> PositionBias:
+def position_bias(rows: Rows, *, resamples: int | None = None, seed: int = 0) -> PositionBias:
     """How much a judge favours the place shown first. Ties and unreadable decisions take no part.
 
     Raises:
@@ -157,7 +155,7 @@ def tie_rate(
     rows: Rows,
     *,
     unreadable: Literal["no tie", "left out"] = "left out",
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Measurement:
     """Share of the decisions, both orders alike, that call a tie.
@@ -254,15 +252,11 @@ def _worth(gold: str | None, said: str | None, unreadable: Unreadable, ties: Tie
 
 
 def _mean(
-    kept: Sequence[tuple[float, str]], *, n: int, unscored: int, resamples: int, seed: int
+    kept: Sequence[tuple[float, str]], *, n: int, unscored: int, resamples: int | None, seed: int
 ) -> Measurement:
     """Mean of values with their clusters."""
     if not kept:
         raise InputError("no pair can be used: none has a label and a decision that counts")
     values, clusters = [value for value, _ in kept], [cluster for _, cluster in kept]
-    whole: Callable[[float], bool] = float.is_integer
-    if all(map(whole, values)) and len(set(clusters)) == len(clusters):
-        found = wilson(round(sum(values)), len(values))
-    else:
-        found = mean_interval(values, clusters=clusters, resamples=resamples, seed=seed)
+    found = share(values, clusters, resamples=resamples, seed=seed)
     return found.model_copy(update={"n": n, "unscored": unscored})

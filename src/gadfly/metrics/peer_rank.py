@@ -91,8 +91,8 @@ def peer_rank(
 def order_bias(votes: Sequence[PeerVote]) -> dict[str, Measurement]:
     """For each reviewer the share of its decided votes that go to the answer shown first: 0.5 is fair.
 
-    Only where every pair is shown in both orders does a share off 0.5 speak of the order. Ties and unreadable
-    votes are counted in `unscored`. A reviewer that decided nothing is left out.
+    Only where every pair is shown in both orders does a share off 0.5 speak of the order. Ties take no part;
+    unreadable votes are counted. A reviewer that decided nothing is left out.
     """
     found: dict[str, Measurement] = {}
     for name in sorted({vote.reviewer for vote in votes}):
@@ -100,7 +100,9 @@ def order_bias(votes: Sequence[PeerVote]) -> dict[str, Measurement]:
         decided = [value for value in mine if value is not None and value != 0.5]
         if decided:
             firsts = sum(value > 0.5 for value in decided)
-            found[name] = wilson(firsts, len(decided), unscored=len(mine) - len(decided))
+            unread = mine.count(None)
+            fair = wilson(firsts, len(decided), unscored=unread)
+            found[name] = fair.model_copy(update={"n": len(decided) + unread})
     return found
 
 

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from gadfly.errors import InputError
 from gadfly.metrics.measurement import Measurement
-from gadfly.metrics.proportions import wilson
+from gadfly.metrics.proportions import share_of
 from gadfly.records import Case, Critique, Finding, Record
 
 Found: TypeAlias = Literal["place", "verdict"]
@@ -70,20 +70,13 @@ def fault_recall(
             flawed.append(alarm and _found(case, critique) if found == "place" else alarm)
         else:
             raise InputError("a case is neither known to be right nor flawed at a known place")
+    missing = "wrong" if unreadable == "missed" else "left out"
     return FaultRecall(
-        recall=_share(flawed, unreadable, level), false_alarms=_share(right, unreadable, level)
+        recall=share_of(flawed, unreadable=missing, level=level),
+        false_alarms=share_of(right, unreadable=missing, level=level),
     )
 
 
 def _found(case: Case, critique: Critique) -> bool:
     text = case.candidates[0].text
     return any(points_at(one, fault, text) for fault in case.gold.findings for one in critique.findings)
-
-
-def _share(hits: Sequence[bool | None], unreadable: Unreadable, level: float) -> Measurement | None:
-    unscored = sum(hit is None for hit in hits)
-    n = len(hits) if unreadable == "missed" else len(hits) - unscored
-    if n == 0:
-        return None
-    found = wilson(sum(bool(hit) for hit in hits), n, level=level, unscored=unscored)
-    return found.model_copy(update={"n": len(hits)})

@@ -14,19 +14,17 @@ from math import isfinite
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gadfly.errors import InputError
-from gadfly.metrics.intervals import RESAMPLES, mean_interval
+from gadfly.metrics.clustering import standard_error
+from gadfly.metrics.intervals import mean_interval
+from gadfly.metrics.logistic import fit_logistic, probability
 from gadfly.metrics.measurement import Measurement
 from gadfly.records import Record
 
-Floats: TypeAlias = NDArray[np.float64]
 Coding: TypeAlias = Literal["share", "1 or 2"]
-Draws: TypeAlias = Literal["half", "lost", "left out"]
-"""What a draw is worth to the model: half a win, nothing, or its case is dropped."""
-
-_STEPS = 100
+Ties: TypeAlias = Literal["half", "wrong", "left out"]
+"""What a draw is worth to the model: half a win, nothing (`wrong`), or its case is dropped."""
 
 
 class WinRate(Record):
@@ -35,7 +33,8 @@ class WinRate(Record):
     rate: Measurement
     """Mean preference for the model; n are the preferences, unread ones included."""
     standard_error: float | None
-    """Of `rate`: sample standard deviation over the square root of the cases; None for a single case."""
+    """Of `rate`: sample standard deviation over the square root of the cases, or robust to clusters, as
+    `clustering.standard_error` has it; None for a single case or cluster."""
     discrete: Measurement
     """The same of preferences rounded to a win, a loss or a draw."""
     wins: int
@@ -80,15 +79,15 @@ def win_rate(
     preferences: Sequence[float | None],
     *,
     coding: Coding = "share",
-    draws: Draws = "half",
+    ties: Ties = "half",
     clusters: Sequence[Hashable] | None = None,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> WinRate:
     """Mean preference for the model, and wins, losses and draws.
 
-    With `clusters` (one label a preference) the intervals resample whole clusters; the standard error
-    takes preferences as independent either way.
+    With `clusters` (one label a preference) the intervals resample whole clusters, and the standard error
+    is robust to them.
 
     Raises:
         InputError: no preference can be read, one lies outside of its coding, or labels do not match.
@@ -98,10 +97,10 @@ def win_rate(
     whole = shares(preferences, coding=coding)
     labels = clusters or range(len(whole))
     read = [(value, label) for value, label in zip(whole, labels, strict=True) if value is not None]
-    kept = [(value, label) for value, label in read if draws != "left out" or value != 0.5]
+    kept = [(value, label) for value, label in read if ties != "left out" or value != 0.5]
     if not kept:
         raise InputError("a win rate needs at least one preference that can be read and counts")
-    worth = [0.0 if draws == "lost" and value == 0.5 else value for value, _ in kept]
+    worth = [0.0 if ties == "wrong" and value == 0.5 else value for value, _ in kept]
     rounded = [value if value == 0.5 else float(value > 0.5) for value in worth]
     kept_labels = [label for _, label in kept] if clusters is not None else None
 
@@ -111,19 +110,12 @@ def win_rate(
 
     return WinRate(
         rate=measured(worth),
-        standard_error=standard_error(worth),
+        standard_error=standard_error(worth, kept_labels),
         discrete=measured(rounded),
         wins=sum(value > 0.5 for value, _ in read),
         losses=sum(value < 0.5 for value, _ in read),
         draws=sum(value == 0.5 for value, _ in read),
     )
-
-
-def standard_error(values: Sequence[float]) -> float | None:
-    """Sample standard deviation (n - 1) over the square root of n; None for fewer than two values."""
-    if len(values) < 2:
-        return None
-    return float(np.std(np.array(values, dtype=np.float64), ddof=1) / np.sqrt(len(values)))
 
 
 # ---------------------------------------------------------------- length control
@@ -146,11 +138,11 @@ def length_feature(baseline: Sequence[int], model: Sequence[int]) -> list[float]
 
 def equal_length_preferences(weights: LengthWeights, difficulties: Sequence[float]) -> list[float]:
     """What the logistic model predicts for each instruction were both answers equally long."""
-    return _logistic(weights.model + weights.difficulty * np.array(difficulties, dtype=np.float64)).tolist()
+    return probability(weights.model + weights.difficulty * np.array(difficulties, dtype=np.float64)).tolist()
 
 
 def length_controlled(
-    weights: LengthWeights, difficulties: Sequence[float], *, resamples: int = RESAMPLES, seed: int = 0
+    weights: LengthWeights, difficulties: Sequence[float], *, resamples: int | None = None, seed: int = 0
 ) -> Measurement:
     """The length-controlled win rate, a share of 1: mean of `equal_length_preferences`.
 
@@ -201,7 +193,10 @@ def fit_length_control(
         raise InputError("a fit needs at least one preference that can be read")
     wanted = np.array([whole[index] for index in read], dtype=np.float64)
     features = np.array([[1.0, length[index], hard[index]] for index in read], dtype=np.float64)
-    model, by_length, difficulty = _newton(features, wanted, penalty).tolist()
+    fitted = fit_logistic(features, wanted, penalty=penalty)
+    if fitted is None:
+        raise InputError("the length-controlled fit does not settle; give it a penalty above 0")
+    model, by_length, difficulty = fitted.tolist()
     return LengthWeights(model=model, length=by_length, difficulty=difficulty)
 
 
@@ -211,33 +206,3 @@ def _share(value: float, coding: Coding) -> float:
         wanted = "1 to 2, or 0 for a draw" if coding == "1 or 2" else "0 to 1"
         raise InputError(f"the preference {value} is outside of {wanted} (coding={coding!r})")
     return found
-
-
-def _logistic(values: Floats) -> Floats:
-    return np.exp(-np.logaddexp(0.0, -values))
-
-
-def _loss(features: Floats, wanted: Floats, weights: Floats, penalty: float) -> float:
-    """Total cross-entropy of soft labels, plus the penalty."""
-    logits = features @ weights
-    losses = np.logaddexp(0.0, logits) - wanted * logits
-    return float(losses.sum() + penalty / 2 * (weights**2).sum())
-
-
-def _newton(features: Floats, wanted: Floats, penalty: float) -> Floats:
-    """The least of `_loss`, which is convex: whole Newton steps, halved while they would lead upwards."""
-    weights = np.zeros(features.shape[1])
-    loss = _loss(features, wanted, weights, penalty)
-    for _ in range(_STEPS):
-        predicted = _logistic(features @ weights)
-        slope = features.T @ (predicted - wanted) + penalty * weights
-        if np.abs(slope).max() < 1e-9 * len(wanted):
-            return weights
-        curve = (features.T * (predicted * (1 - predicted))) @ features + penalty * np.eye(len(weights))
-        # A term that never varies has no curvature without a penalty: its weight stays 0.
-        step = np.linalg.lstsq(curve, slope)[0]
-        size, bound = 1.0, loss + 1e-12 * abs(loss)
-        while (found := _loss(features, wanted, weights - size * step, penalty)) > bound and size > 1e-9:
-            size /= 2
-        weights, loss = weights - size * step, found
-    raise InputError("the length-controlled fit does not settle; give it a penalty above 0")

@@ -1,10 +1,15 @@
 """Counts: the interval of a proportion, and the exact test of a paired one."""
 
+from collections.abc import Sequence
 from math import comb, sqrt
 from statistics import NormalDist
+from typing import Literal, TypeAlias
 
 from gadfly.errors import InputError
 from gadfly.metrics.measurement import Measurement
+
+Unreadable: TypeAlias = Literal["left out", "wrong"]
+"""What a case without a score is: as if never asked, or not right."""
 
 
 def wilson(successes: int, n: int, *, level: float = 0.95, unscored: int = 0) -> Measurement:
@@ -22,6 +27,21 @@ def wilson(successes: int, n: int, *, level: float = 0.95, unscored: int = 0) ->
     low = 0.0 if successes == 0 else max(0.0, centre - reach)
     high = 1.0 if successes == n else min(1.0, centre + reach)
     return Measurement(value=share, low=low, high=high, n=n, unscored=unscored)
+
+
+def share_of(
+    hits: Sequence[bool | None], *, unreadable: Unreadable = "wrong", level: float = 0.95
+) -> Measurement | None:
+    """The share of independent cases that are True, with Wilson's interval; None where no case is left.
+
+    `n` counts all cases, `unscored` those that are None, whether they are wrong or left out.
+    """
+    unscored = sum(hit is None for hit in hits)
+    counting = len(hits) - (unscored if unreadable == "left out" else 0)
+    if counting == 0:
+        return None
+    found = wilson(sum(hit is True for hit in hits), counting, level=level, unscored=unscored)
+    return found.model_copy(update={"n": len(hits)})
 
 
 def mcnemar(gained: int, lost: int) -> float:

@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 from scipy.sparse import csgraph
 
 from gadfly.errors import InputError
-from gadfly.metrics.clustering import numbered
-from gadfly.metrics.intervals import RESAMPLES, quantiles, resampled
+from gadfly.metrics.intervals import (
+    Floats,
+    Integers,
+    kinds_of,
+    numbered,
+    percentile_interval,
+    resampled,
+)
 from gadfly.metrics.judged import Rows
 from gadfly.metrics.measurement import Measurement
 from gadfly.records import Record
 
-Floats: TypeAlias = NDArray[np.float64]
-Integers: TypeAlias = NDArray[np.int64]
 Won: TypeAlias = Literal["first", "second", "tie"]
 TiesCount: TypeAlias = Literal["half", "left out"]
 Order: TypeAlias = Literal["given", "shuffled"]
@@ -126,7 +130,7 @@ def bradley_terry(
     ridge: float = 0.0,
     centre: float = 1000.0,
     level: float = 0.95,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Ratings:
     """Strengths s with P(i beats j) = 1 / (1 + exp(s_j - s_i)) (Bradley and Terry 1952), most likely ones.
@@ -140,7 +144,7 @@ def bradley_terry(
             together and keeps them finite where somebody never lost.
         centre: Mean Elo.
         level: Of the intervals.
-        resamples: Of the bootstrap.
+        resamples: Of the bootstrap; None: 10,000, fewer, at least 1,000, with more than 500 items.
         seed: Of the resamples.
 
     Raises:
@@ -153,15 +157,17 @@ def bradley_terry(
     _refuse_groups(wins[0], table.players, ridge)
     strengths = _strengths(wins, ridge)[0]
 
+    kinds, times = kinds_of(table.parts)
+
     def drawn(weights: Floats) -> Floats:
-        tables = np.rint(weights * len(table.parts)) @ table.parts
+        tables = np.rint(weights * len(table.parts)) @ kinds
         found = np.full((len(tables), size), np.nan)
         tables = tables.reshape(-1, size, size)
         finite = _connected(tables if ridge == 0 else tables + tables.transpose(0, 2, 1))
         found[finite] = _strengths(tables[finite], ridge)
         return found
 
-    draws = resampled(drawn, len(table.parts), resamples=resamples, seed=seed)
+    draws = resampled(drawn, times, resamples=resamples, seed=seed)
     kept = draws[~np.isnan(draws).any(axis=1)]
     if len(kept) == 0:
         raise InputError("strengths are infinite in every resample: too few games; give a ridge")
@@ -336,15 +342,14 @@ class _Table:
         wins = self.parts.sum(axis=0).reshape(size, size)
         made: list[Rated] = []
         for place, player in enumerate(self.players):
-            value = round(float(strengths[place]), 12)
-            low, high = quantiles(draws[:, place], level)
-            ends = [value, low, high]
             n = round(float(wins[place].sum() + wins[:, place].sum()))
+            strength = percentile_interval(float(strengths[place]), draws[:, place], n=n, level=level)
+            ends = (strength.value, strength.low, strength.high)
             scaled = [elo_scale(end, centre=centre) for end in ends]
             made.append(
                 Rated(
                     player=player,
-                    strength=Measurement(value=value, low=low, high=high, n=n),
+                    strength=strength,
                     elo=Measurement(value=scaled[0], low=scaled[1], high=scaled[2], n=n),
                     wins=float(wins[place].sum()),
                 )

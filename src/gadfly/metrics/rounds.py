@@ -10,14 +10,13 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from gadfly.errors import InputError
-from gadfly.metrics.intervals import RESAMPLES, mean_interval
+from gadfly.metrics.intervals import Floats, mean_interval
 from gadfly.metrics.measurement import Measurement
-from gadfly.metrics.proportions import wilson
+from gadfly.metrics.proportions import Unreadable, share_of
 from gadfly.records import Record
 
 Duplicates: TypeAlias = Literal["first", "last", "refuse"]
 """Which row counts where a task was run twice at one budget."""
-Unscored: TypeAlias = Literal["wrong", "left out"]
 Outcomes: TypeAlias = Mapping[str, bool | None]
 """One run: task to success; None: it could not be scored."""
 
@@ -64,19 +63,16 @@ def by_budget(
     return dict(sorted(found.items()))
 
 
-def success_rate(outcomes: Outcomes, *, unscored: Unscored = "wrong", level: float = 0.95) -> Measurement:
+def success_rate(outcomes: Outcomes, *, unreadable: Unreadable = "wrong", level: float = 0.95) -> Measurement:
     """Share of the tasks that succeeded (MINT's SR at k), as a fraction, with Wilson's interval.
 
     Raises:
         InputError: no task counts.
     """
-    missing = sum(success is None for success in outcomes.values())
-    n = len(outcomes) - (missing if unscored == "left out" else 0)
-    if not n:
+    found = share_of(list(outcomes.values()), unreadable=unreadable, level=level)
+    if found is None:
         raise InputError("a success rate needs at least one task that counts")
-    right = sum(success is True for success in outcomes.values())
-    found = wilson(right, n, level=level, unscored=missing)
-    return found.model_copy(update={"n": len(outcomes)})
+    return found
 
 
 def fit(rates: Mapping[int, float], *, rounded: int | None = None) -> Trend:
@@ -93,17 +89,27 @@ def fit(rates: Mapping[int, float], *, rounded: int | None = None) -> Trend:
     turns = np.array(list(rates), dtype=np.float64)
     given = rates.values() if rounded is None else (round(rate, rounded) for rate in rates.values())
     values = np.array(list(given), dtype=np.float64)
-    away, off = turns - turns.mean(), values - values.mean()
-    slope = float(away @ off / (away @ away))
+    off = values - values.mean()
+    slope = float(slope_weights(list(rates)) @ off)
     spread = float(off @ off)
     # Equal rates leave a spread of rounding errors, or none.
-    explained = None if spread <= 1e-18 else float((away @ off) ** 2 / ((away @ away) * spread))
+    explained = None if spread <= 1e-18 else slope**2 * float(((turns - turns.mean()) ** 2).sum()) / spread
     intercept = float(values.mean() - slope * turns.mean())
     return Trend(slope=slope, intercept=intercept, r_squared=explained, n=len(rates))
 
 
+def slope_weights(turns: Sequence[float]) -> Floats:
+    """What the values at each turn are multiplied by, for their sum to be the least-squares slope.
+
+    Turns have to differ.
+    """
+    away = np.array(turns, dtype=np.float64)
+    away = away - away.mean()
+    return away / float((away**2).sum())
+
+
 def improvement_rate(
-    runs: Mapping[int, Outcomes], *, level: float = 0.95, resamples: int = RESAMPLES, seed: int = 0
+    runs: Mapping[int, Outcomes], *, level: float = 0.95, resamples: int | None = None, seed: int = 0
 ) -> Measurement:
     """The slope with an interval: tasks are resampled, each with all its budgets.
 
@@ -117,10 +123,8 @@ def improvement_rate(
     if len(runs) < 2:
         raise InputError(f"a slope needs runs at two budgets or more, not {len(runs)}")
     shared = _shared(list(runs.values()))
-    turns = np.array(list(runs), dtype=np.float64)
-    away = turns - turns.mean()
     right = np.array([[run[task] is True for run in runs.values()] for task in shared], dtype=np.float64)
-    slopes = right @ away / (away @ away)
+    slopes = right @ slope_weights(list(runs))
     found = mean_interval(slopes, level=level, resamples=resamples, seed=seed)
     return found.model_copy(update={"unscored": _unscored(list(runs.values()), shared)})
 
@@ -130,7 +134,7 @@ def feedback_gain(
     without: Outcomes,
     *,
     level: float = 0.95,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Measurement:
     """Success with feedback less success without, at the same budget, task by task, as a fraction.

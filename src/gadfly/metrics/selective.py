@@ -8,20 +8,17 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gadfly.errors import InputError
 from gadfly.metrics.calibration import Forecasts
-from gadfly.metrics.clustering import numbered
-from gadfly.metrics.intervals import quantiles, resampled
+from gadfly.metrics.intervals import Floats, Integers, percentile_interval, resampled
 from gadfly.metrics.measurement import Measurement
+from gadfly.metrics.ranks import Kinds, cluster_kinds
 from gadfly.records import Record
 
-Floats: TypeAlias = NDArray[np.float64]
-Integers: TypeAlias = NDArray[np.int64]
 Ties: TypeAlias = Literal["averaged", "together"]
 
-RESAMPLES = 2_000
+RESAMPLES = 1_000
 """Fewer than elsewhere: every resample walks the whole curve."""
 
 
@@ -49,7 +46,12 @@ class Selective(Record):
 
 
 def risk_coverage(
-    found: Forecasts, *, ties: Ties = "averaged", level: float = 0.95, seed: int = 0
+    found: Forecasts,
+    *,
+    ties: Ties = "averaged",
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> RiskCoverage:
     """Risk-coverage curve, its area (AURC) and the excess of it (Geifman et al. 2019, arXiv:1805.08206).
 
@@ -59,28 +61,33 @@ def risk_coverage(
             (`averaged`: one point a case), or all at once, as a threshold takes them (`together`: one point a
             distinct confidence, weighted by its cases in the area).
         level: Of the area's interval.
+        resamples: How many; every one walks the whole curve.
         seed: Of the resamples.
     """
     groups = _Ranked.of(found)
-    whole = np.ones((1, groups.clusters))
     draws = resampled(
-        lambda weights: groups.area(weights, ties), groups.clusters, resamples=RESAMPLES, seed=seed
+        lambda weights: groups.area(weights, ties), groups.kinds.times, resamples=resamples, seed=seed
     )
-    low, high = quantiles(draws, level)
-    area = round(float(groups.area(whole, ties)[0]), 12)
+    area = float(groups.area(groups.whole, ties)[0])
     right, n = sum(found.right), len(found.right)
     ideal = sum((k - right) / k for k in range(right + 1, n + 1)) / n
     coverage, risk = groups.curve(ties)
     return RiskCoverage(
         coverage=tuple(coverage.tolist()),
         risk=tuple(risk.tolist()),
-        area=found.counted(Measurement(value=area, low=low, high=high, n=n)),
+        area=percentile_interval(area, draws, n=found.n, unscored=found.unscored, level=level),
         excess=max(0.0, round(area - ideal, 12)),
     )
 
 
 def selective_accuracy(
-    found: Forecasts, coverage: float, *, ties: Ties = "averaged", level: float = 0.95, seed: int = 0
+    found: Forecasts,
+    coverage: float,
+    *,
+    ties: Ties = "averaged",
+    level: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
 ) -> Selective:
     """Accuracy over the most confident `coverage` of the cases.
 
@@ -93,14 +100,14 @@ def selective_accuracy(
     if not 0 < coverage <= 1:
         raise InputError(f"coverage is {coverage}; it must be above 0 and at most 1")
     groups = _Ranked.of(found)
-    accuracy, covered, last = groups.selected(np.ones((1, groups.clusters)), coverage, ties)
+    accuracy, covered, last = groups.selected(groups.whole, coverage, ties)
     draws = resampled(
-        lambda w: groups.selected(w, coverage, ties)[0], groups.clusters, resamples=RESAMPLES, seed=seed
+        lambda w: groups.selected(w, coverage, ties)[0], groups.kinds.times, resamples=resamples, seed=seed
     )
-    low, high = quantiles(draws, level)
-    value = round(float(accuracy[0]), 12)
     return Selective(
-        accuracy=found.counted(Measurement(value=value, low=low, high=high, n=len(found.right))),
+        accuracy=percentile_interval(
+            float(accuracy[0]), draws, n=found.n, unscored=found.unscored, level=level
+        ),
         coverage=float(covered[0]),
         threshold=float(groups.levels[int(last[0])]),
     )
@@ -111,34 +118,39 @@ class _Ranked:
     """Cases from the most confident to the least; those of equal confidence make a group."""
 
     levels: Floats
-    starts: Integers
-    """Where each group begins."""
-    member: Integers
-    """The cluster of each case."""
+    kinds: Kinds
+    group: Integers
+    """Where the entries of each group begin."""
     wrong: Floats
-    clusters: int
+    """Whether the case of each entry is wrong."""
 
     @staticmethod
     def of(found: Forecasts) -> "_Ranked":
-        confidence = np.array(found.confidence)
-        order = np.argsort(-confidence, kind="stable")
-        levels, starts = np.unique(-confidence[order], return_index=True)
-        member = numbered(found.clusters, len(order))
+        levels, group = np.unique(-np.array(found.confidence), return_inverse=True)
+        wrong = 1 - np.array(found.right, dtype=np.int64)
+        kinds = cluster_kinds(2 * group.astype(np.int64) + wrong, found.clusters)
         return _Ranked(
             levels=-levels,
-            starts=starts.astype(np.int64),
-            member=member[order],
-            wrong=1.0 - np.array(found.right, dtype=np.float64)[order],
-            clusters=int(member.max()) + 1,
+            kinds=kinds,
+            group=np.flatnonzero(np.diff(kinds.cell // 2, prepend=-1)).astype(np.int64),
+            wrong=(kinds.cell % 2).astype(np.float64),
         )
 
+    @property
+    def whole(self) -> Floats:
+        """Weights of all cases."""
+        return (self.kinds.times / self.kinds.clusters)[None]
+
     def sums(self, weights: Floats) -> tuple[Floats, Floats]:
-        """Cases and errors of each group, shape (b, groups), for weights of the clusters."""
+        """Cases and errors of each group, shape (b, groups), for weights of the kinds."""
         # A case counts as often as its cluster was drawn: whole numbers again.
-        times = np.rint(weights * (self.clusters / weights.sum(axis=1, keepdims=True)))[:, self.member]
+        times = np.rint(weights * self.kinds.clusters)[:, self.kinds.kind]
+        errors = times * self.wrong
+        if len(self.group) == len(self.wrong):
+            return times, errors
         return (
-            np.add.reduceat(times, self.starts, axis=1, dtype=np.float64),
-            np.add.reduceat(times * self.wrong, self.starts, axis=1, dtype=np.float64),
+            np.add.reduceat(times, self.group, axis=1, dtype=np.float64),
+            np.add.reduceat(errors, self.group, axis=1, dtype=np.float64),
         )
 
     def area(self, weights: Floats, ties: Ties) -> Floats:
@@ -158,7 +170,7 @@ class _Ranked:
         return (errors + (wrong - errors - rate * before) * spread).sum(axis=1) / covered[:, -1]
 
     def curve(self, ties: Ties) -> tuple[Floats, Floats]:
-        cases, errors = (part[0] for part in self.sums(np.ones((1, self.clusters))))
+        cases, errors = (part[0] for part in self.sums(self.whole))
         covered, wrong = np.cumsum(cases, dtype=np.float64), np.cumsum(errors, dtype=np.float64)
         if ties == "averaged":
             wrong = np.cumsum(np.repeat(errors / cases, cases.astype(np.int64)), dtype=np.float64)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gadfly.errors import InputError
-from gadfly.metrics.intervals import RESAMPLES, Floats, quantiles, resampled
+from gadfly.metrics.intervals import Floats, kinds_of, percentile_interval, resampled
 from gadfly.metrics.measurement import Measurement
 from gadfly.records import Record
 
@@ -33,7 +33,7 @@ def error_overlap(
     gold: Sequence[int],
     options: Sequence[int],
     level: float = 0.95,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Overlap:
     """CAPA of chosen answers: what two models chose, by item, from 0; `options` counts the choices.
@@ -58,7 +58,7 @@ def probable_overlap(
     *,
     gold: Sequence[int],
     level: float = 0.95,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Overlap:
     """CAPA of probabilities over the options, one row of probabilities an item.
@@ -83,11 +83,11 @@ def probable_overlap(
     expected = one * other + (1 - one) * (1 - other) * spread
     if expected >= 1 - 1e-12:
         raise InputError("both models are always right: there is no overlap of errors to measure")
-    draws = resampled(lambda weights: _kappa(weights @ parts), len(parts), resamples=resamples, seed=seed)
-    low, high = quantiles(draws[np.isfinite(draws)], level)
+    kinds, times = kinds_of(parts)
+    draws = resampled(lambda weights: _kappa(weights @ kinds), times, resamples=resamples, seed=seed)
     value = (observed - expected) / (1 - expected)
     return Overlap(
-        kappa=Measurement(value=value, low=low, high=high, n=len(parts)),
+        kappa=percentile_interval(value, draws, n=len(parts), level=level),
         observed=observed,
         expected=expected,
         accuracies=(one, other),
@@ -100,7 +100,7 @@ def similarity_bias(
     accuracies: Sequence[float],
     *,
     level: float = 0.95,
-    resamples: int = RESAMPLES,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> Measurement:
     """Partial correlation of a judge's scores of models with their similarity to it, accuracy held equal.
@@ -121,9 +121,9 @@ def similarity_bias(
     found = float(_partial(np.full((1, count), 1 / count), values)[0])
     if not np.isfinite(found):
         raise InputError("scores, similarities and accuracies have to vary, and not only with one another")
-    draws = resampled(lambda weights: _partial(weights, values), count, resamples=resamples, seed=seed)
-    low, high = quantiles(draws[np.isfinite(draws)], level)
-    return Measurement(value=found, low=low, high=high, n=count)
+    kinds, times = kinds_of(values)
+    draws = resampled(lambda weights: _partial(weights, kinds), times, resamples=resamples, seed=seed)
+    return percentile_interval(found, draws, n=count, level=level)
 
 
 def _one_hot(chosen: Sequence[int], options: Sequence[int]) -> list[list[float]]:

@@ -18,7 +18,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from gadfly.errors import InputError
-from gadfly.metrics.clustered import cluster_numbers, cluster_sums, harmonic, measured, share
+from gadfly.metrics.clustering import drawn_sums, figures_of, harmonic, ratio
 from gadfly.metrics.detection import Classification, Unreadable, classification, matthews
 from gadfly.metrics.intervals import Floats
 from gadfly.metrics.judged import Judged, Rows
@@ -68,6 +68,7 @@ def first_wrong_step(
     *,
     sound: str = "correct",
     unreadable: Literal["wrong", "left out"] = "wrong",
+    level: float = 0.95,
     seed: int = 0,
 ) -> Located:
     """Exact match of the first wrong step, "there is none" included, over rows that have the label.
@@ -88,11 +89,15 @@ def first_wrong_step(
     for row in kept:
         wrong, hit = row.gold_step is not None, found_step(row, sound=sound)
         counts.append((1.0, wrong, hit, wrong and hit))
-    sums = cluster_sums(np.array(counts, dtype=np.float64), cluster_numbers([row.cluster for row in kept]))
     unscored = sum(row.said is None for row in labelled)
-    accuracy, on_wrong, on_right, f1 = measured(
-        lambda weights: _located(weights @ sums), len(sums), n=len(labelled), unscored=unscored, seed=seed
+    sums = drawn_sums(
+        np.array(counts, dtype=np.float64),
+        [row.cluster for row in kept],
+        n=len(labelled),
+        unscored=unscored,
+        seed=seed,
     )
+    accuracy, on_wrong, on_right, f1 = figures_of(_located, sums, level=level)
     assert accuracy is not None  # a share of all rows
     on_wrong = _counting(on_wrong, [row for row in labelled if row.gold_step is not None])
     on_right = _counting(on_right, [row for row in labelled if row.gold_step is None])
@@ -113,7 +118,7 @@ def found_step(row: Judged, *, sound: str = "correct") -> bool:
 def _located(totals: Floats) -> Floats:
     """Accuracy over all, on wrong and on right ones, and F1, from weighted counts (b, 4)."""
     n, wrong, hits, hits_wrong = totals.T
-    on_wrong, on_right = share(hits_wrong, wrong), share(hits - hits_wrong, n - wrong)
+    on_wrong, on_right = ratio(hits_wrong, wrong), ratio(hits - hits_wrong, n - wrong)
     return np.column_stack([hits / n, on_wrong, on_right, harmonic(on_wrong, on_right)])
 
 
@@ -236,7 +241,7 @@ def up_to_first_wrong(steps: int, first: int | None) -> tuple[bool | None, ...]:
 
 
 def good_and_bad(
-    good: Sequence[bool | None], said: Sequence[bool | None], *, missing: Unreadable = "other class"
+    good: Sequence[bool | None], said: Sequence[bool | None], *, unreadable: Unreadable = "other class"
 ) -> Classification:
     """Good against bad, for solutions or for the steps of all solutions; `f1` is ReasonEval's macro F1.
 
@@ -253,5 +258,5 @@ def good_and_bad(
         [GOOD if label else BAD for label, _ in pairs],
         [None if verdict is None else GOOD if verdict else BAD for _, verdict in pairs],
         classes=(GOOD, BAD),
-        unreadable=missing,
+        unreadable=unreadable,
     )

@@ -7,15 +7,15 @@ mean truth of all samples. It bounds what training on the chosen samples can tea
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gadfly.errors import InputError
-from gadfly.metrics.clustering import Unreadable, drawn_sums, figure_of, ratio
+from gadfly.metrics.clustering import drawn_sums, figure_of, ratio
 from gadfly.metrics.estimators import Pool
+from gadfly.metrics.intervals import Floats
 from gadfly.metrics.measurement import Measurement, Sample
+from gadfly.metrics.proportions import Unreadable
 from gadfly.records import Record
 
-Floats: TypeAlias = NDArray[np.float64]
 Choice: TypeAlias = Literal["threshold", "top share", "proportional"]
 Variant: TypeAlias = Literal["absolute", "of the room", "of each problem's room"]
 NothingKept: TypeAlias = Literal["raw", "left out"]
@@ -78,8 +78,9 @@ def verification_gap(
     raw, chosen = np.array([one[0] for one in used]), np.array([one[1] for one in used])
     room = raw < 1
     each = np.divide(chosen - raw, 1 - raw, out=np.zeros_like(raw), where=room)
-    sums = drawn_sums(np.column_stack([raw, chosen, each, room, np.ones(len(raw))]), seed=seed)
-    counted = {"n": len(problems), "unscored": sum(one[2] == 0 for one in problems)}
+    parts = np.column_stack([raw, chosen, each, room, np.ones(len(raw))])
+    lost = sum(one[2] == 0 for one in problems)
+    sums = drawn_sums(parts, n=len(problems), unscored=lost, seed=seed)
     axis = np.eye(5)
     top = axis[2] if variant == "of each problem's room" else axis[1] - axis[0]
     bottom = {"absolute": axis[4], "of the room": axis[4] - axis[0]}.get(variant, axis[3])
@@ -89,9 +90,9 @@ def verification_gap(
     assert means[1] is not None
     listed = [one for row in pool for one in row]
     return VerificationGap(
-        gap=None if gap is None else gap.model_copy(update=counted),
-        raw=means[0].model_copy(update=counted),
-        chosen=means[1].model_copy(update=counted),
+        gap=gap,
+        raw=means[0],
+        chosen=means[1],
         kept=sum(one[2] for one in problems) / sum(one[3] for one in problems),
         samples=len(listed),
         unscored=sum(one.right is None or one.score is None for one in listed),

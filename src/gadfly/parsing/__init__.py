@@ -1,6 +1,13 @@
 """Reading what models wrote: a value, or `ParseError`. Nothing here guesses."""
 
-from gadfly.parsing.answers import answer_instruction, answer_key, final_answer, read_choice, read_number
+from gadfly.parsing.answers import (
+    answer_instruction,
+    answer_key,
+    final_answer,
+    kind_of_reference,
+    read_choice,
+    read_number,
+)
 from gadfly.parsing.judgements import read_findings, read_label, read_rating, read_verdict
 from gadfly.parsing.structured import read_json
 
@@ -8,6 +15,7 @@ __all__ = [
     "answer_instruction",
     "answer_key",
     "final_answer",
+    "kind_of_reference",
     "read_choice",
     "read_findings",
     "read_json",

@@ -40,6 +40,15 @@ def answer_instruction(kind: AnswerKind) -> str:
     return _INSTRUCTIONS[kind]
 
 
+def kind_of_reference(reference: str | None) -> AnswerKind:
+    """What form answers take, from the right one: a number, a letter of a choice, or free text."""
+    stated = (reference or "").strip()
+    if re.fullmatch(r"[A-J]", stated):
+        return "choice"
+    found = _NUMBER.fullmatch(stated.lstrip("$").replace("\u2212", "-"))
+    return "number" if found and not found["more"] else "free"
+
+
 def final_answer(text: str) -> str:
     """The stated final answer, without markup around it.
 

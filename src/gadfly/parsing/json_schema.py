@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import islice
 from typing import cast
 
 from gadfly.errors import InputError
@@ -36,14 +37,14 @@ def check_schema(schema: object) -> None:
     _check(schema, schema, "schema", 0)
 
 
-def schema_faults(schema: object, value: object) -> list[str]:
-    """What is wrong with a value, one sentence a fault; empty where it fits.
+def schema_faults(schema: object, value: object, *, most: int = 1000) -> list[str]:
+    """What is wrong with a value, one sentence a fault, the first `most`; empty where it fits.
 
     Raises:
         InputError: the schema cannot be used.
     """
     check_schema(schema)
-    return list(_faults(schema, value, schema, "$", 0))
+    return list(islice(_faults(schema, value, schema, "$", 0), most))
 
 
 def _check(schema: object, root: object, place: str, depth: int) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from gadfly.errors import ParseError
+from gadfly.parsing.text import LONGEST
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _FIRST_LINE = re.compile(rf"[\[(]?({_NUMBER})(?:[ \t]*,[ \t]*|[ \t]+)({_NUMBER})[\])]?")
@@ -21,7 +22,8 @@ _WHO = r"(?<!Assistant 1 and )Assistant[ \t]+(?P<who>[12])"
 """'Assistant 1 and Assistant 2 a score of 8' is a score of both."""
 _OPEN = re.compile(rf"{_WHO}[*_]*:[*_]*[ \t]*{_SCORE}(?=[ \t]*(?:$|[(,;)]|-[ \t]))", re.I | re.M)
 """A bare number after a name may as well be a quoted answer: it counts below a heading."""
-_HEADING = re.compile(r"^.*\b(?:scores?|evaluation|ratings?)\b.*:[ \t]*$", re.I | re.M)
+_HEADING = re.compile(r"^.*:[ \t]*$", re.M)
+_SPEAKS_OF_SCORES = re.compile(r"\b(?:scores?|evaluation|ratings?)\b", re.I)
 _ONE = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
@@ -37,8 +39,8 @@ _AND = rf"(?P<first>{_NUMBER})[ \t]*(?:,|and)[ \t]*(?P<second>{_NUMBER})"
 _BOTH = tuple(
     re.compile(pattern, re.IGNORECASE | re.MULTILINE)
     for pattern in (
-        rf"(?:^|[ \t])(?:output|tuple[^.\n()]{{0,60}}|scores are)[ \t]*:?[ \t]*\({_AND}\)",
-        rf"scores for Assistant 1 and Assistant 2 are[ \t]*:?[ \t]*{_AND},?[ \t]+respectively",
+        rf"(?:^|[ \t])(?:output|tuple[^.\n()]{{0,60}}|scores are)[ \t]*(?::[ \t]*)?\({_AND}\)",
+        rf"scores for Assistant 1 and Assistant 2 are[ \t]*(?::[ \t]*)?{_AND},?[ \t]+respectively",
     )
 )
 _SAME = re.compile(
@@ -62,6 +64,8 @@ def read_pair_scores(text: str) -> tuple[float, float]:
     first = read_first_line(text)
     if first:
         return first
+    if len(text) > LONGEST:
+        raise ParseError(f"no scores on the first line, and the text is longer than {LONGEST:,} characters")
     found: dict[int, set[float]] = {1: set(), 2: set()}
     for who, score in _stated(text):
         if score <= LARGEST:
@@ -82,8 +86,8 @@ def read_first_line(text: str) -> tuple[float, float] | None:
 
 
 def _stated(text: str) -> Iterator[tuple[int, float]]:
-    heading = _HEADING.search(text)
-    for match in _OPEN.finditer(text, heading.end() if heading else len(text)):
+    headings = (line.end() for line in _HEADING.finditer(text) if _SPEAKS_OF_SCORES.search(line[0]))
+    for match in _OPEN.finditer(text, next(headings, len(text))):
         yield int(match["who"]), float(match["score"])
     for pattern in _ONE:
         for match in pattern.finditer(text):

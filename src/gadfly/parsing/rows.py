@@ -1,4 +1,4 @@
-"""Rows of a user's file, one at a time: JSON lines, a JSON array, CSV or TSV, gzipped or not."""
+"""Rows of a user's file, one at a time: JSON lines, a JSON array, CSV (`,` or `;`) or TSV, gzipped or not."""
 
 import csv
 import gzip
@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import IO, TypeAlias, cast
 
@@ -104,7 +105,11 @@ def _object(value: object, where: str) -> Row:
 
 def _table(path: Path, file: IO[str], delimiter: str) -> Iterator[tuple[str, Row]]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
+    first = file.readline()
+    # What spreadsheets write where the comma stands in numbers.
+    if delimiter == "," and ";" in first and "," not in first:
+        delimiter = ";"
+    reader = csv.reader(chain([first] if first else [], file), delimiter=delimiter, strict=True)
     try:
         names: list[str] = next(reader, [""])
         header = [name.strip() for name in names]

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from gadfly.concurrency import each
 from gadfly.errors import ParseError
 from gadfly.primitives.asking import GREEDY
 from gadfly.primitives.critique import Target, said
-from gadfly.primitives.panel import both_orders_agree, choose, round_robin
+from gadfly.primitives.pairs import choose, merge_orders, round_robin
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Critique, Problem, Ranking, Sampling, Score
@@ -53,11 +54,11 @@ async def rank_judgements(
 
     async def duel(first: Candidate, second: Candidate) -> Ranking:
         asked = {"target": said(target)}
-        orders = [
-            await choose(model, problem, one, other, prompt=prompt, slots=asked, sampling=sampling)
-            for one, other in ((first, second), (second, first))
-        ]
-        return both_orders_agree(first, second, orders)
+        forward, backward = await each(
+            lambda pair: choose(model, problem, pair, prompt=prompt, slots=asked, sampling=sampling),
+            [(first, second), (second, first)],
+        )
+        return merge_orders((first, second), [forward], [backward])
 
     ranking = await round_robin(texts, duel, author=model.id)
     names = {text.id: text.author for text in texts}

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from gadfly.concurrency import each
 from gadfly.errors import ParseError
-from gadfly.parsing import read_label, read_rating
+from gadfly.parsing import read_rating
 from gadfly.primitives.asking import GREEDY, ask, reference_for
 from gadfly.primitives.orders import WORTH
+from gadfly.primitives.pairs import choose, merge_orders, round_robin
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import (
@@ -104,32 +105,11 @@ async def compare(
     leaves the other to decide with strength 0.5; two unreadable ones give a failed ranking
     with no tiers.
     """
-
-    async def asked(pair: tuple[Candidate, Candidate]) -> tuple[float | None, str, str, Failure | None]:
-        slots = {"first": pair[0].text, "second": pair[1].text}
-        reply = await ask(model, problem, prompt=prompt, slots=slots, sampling=sampling)
-        try:
-            label = read_label(reply.text, "CHOICE", ("A", "B", "tie"))
-        except ParseError as error:
-            return None, reply.text, reply.model, error.failure()
-        favour = {"A": 1.0, "B": -1.0, "tie": 0.0}[label]
-        return favour, reply.text, reply.model, None
-
-    forward, backward = await each(asked, [(first, second), (second, first)])
-    explanation = f"{forward[1]}\n---\n{backward[1]}"
-    readable = [forward[0], None if backward[0] is None else -backward[0]]
-    votes = [vote for vote in readable if vote is not None]
-    if not votes:
-        return Ranking(tiers=(), author=forward[2], explanation=explanation, failure=forward[3])
-    favour = sum(votes) / 2
-    if favour == 0:
-        return Ranking(
-            tiers=((first.id, second.id),), author=forward[2], strength=0.0, explanation=explanation
-        )
-    winner, loser = (first, second) if favour > 0 else (second, first)
-    return Ranking(
-        tiers=((winner.id,), (loser.id,)), author=forward[2], strength=abs(favour), explanation=explanation
+    forward, backward = await each(
+        lambda pair: choose(model, problem, pair, prompt=prompt, sampling=sampling),
+        [(first, second), (second, first)],
     )
+    return merge_orders((first, second), [forward], [backward])
 
 
 @primitive
@@ -144,34 +124,14 @@ async def rank(
     """An order of candidates from all pairs, each asked in both orders (Copeland's rule).
 
     A win is one point, a tie or an unreadable pair half a point to both. Where no pair at all
-    was readable, the ranking has failed and has no tiers. Costs n(n-1) calls.
+    was readable, the ranking has failed and has no tiers. Two get the ranking of `compare`. Costs
+    n(n-1) calls.
     """
-    distinct = list({candidate.id: candidate for candidate in candidates}.values())
-    pairs = [(a, b) for index, a in enumerate(distinct) for b in distinct[index + 1 :]]
 
-    async def duel(pair: tuple[Candidate, Candidate]) -> Ranking:
-        return await compare(model, problem, *pair, prompt=prompt, sampling=sampling)
+    async def duel(first: Candidate, second: Candidate) -> Ranking:
+        return await compare(model, problem, first, second, prompt=prompt, sampling=sampling)
 
-    points = {candidate.id: 0.0 for candidate in distinct}
-    failures: list[Failure] = []
-    for (a, b), result in zip(pairs, await each(duel, pairs), strict=True):
-        if result.failure is not None:
-            failures.append(result.failure)
-        if result.best is None:
-            points[a.id] += 0.5
-            points[b.id] += 0.5
-        else:
-            points[result.best] += 1.0
-    explanation = f"{len(pairs)} pairs, {len(failures)} unreadable"
-    if pairs and len(failures) == len(pairs):
-        return Ranking(tiers=(), author=model.id, explanation=explanation, failure=failures[0])
-    return _tiers(points, author=model.id, explanation=explanation)
-
-
-def _tiers(points: Mapping[str, float], *, author: str, explanation: str) -> Ranking:
-    levels = sorted(set(points.values()), reverse=True)
-    tiers = tuple(tuple(name for name, won in points.items() if won == level) for level in levels)
-    return Ranking(tiers=tiers, author=author, explanation=explanation)
+    return await round_robin(candidates, duel, author=model.id)
 
 
 @primitive

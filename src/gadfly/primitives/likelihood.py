@@ -1,5 +1,6 @@
 """Numbers read from the probabilities of tokens rather than from what was said."""
 
+import math
 from collections.abc import Mapping
 
 from gadfly.errors import InputError, ParseError, UnsupportedError
@@ -67,9 +68,10 @@ async def expected_score(
 async def reverse_likelihood(
     model: Model, problem: Problem, candidate: Candidate, *, prompt: Prompt
 ) -> Score:
-    """Mean log-probability (at most 0) of the problem's tokens, said after the prompt with the answer.
+    """Probability per token (geometric mean, 0 to 1) of the problem, said after the prompt with the answer.
 
-    Unscored where the model cannot score a given text, or the problem has none.
+    The explanation has the logarithm of the whole. Unscored where the model cannot score a given text, or
+    the problem has none.
     """
     if not isinstance(model, TokenModel):
         message = f"{model.id} cannot tell how likely a given text is; llamacpp: and transformers: can"
@@ -83,7 +85,7 @@ async def reverse_likelihood(
     total = sum(tokens.logprobs)
     return Score(
         target=candidate.id,
-        value=total / len(tokens.logprobs),
+        value=min(1.0, math.exp(total / len(tokens.logprobs))),
         author=model.id,
         explanation=f"log P(problem | answer) {total:.4f} over {len(tokens.logprobs)} tokens",
     )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gadfly.errors import ParseError
 from gadfly.parsing.rankings import read_order
 from gadfly.primitives.asking import GREEDY, ask
-from gadfly.primitives.pairs import tiers_of
+from gadfly.primitives.pairs import tiers_by
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Problem, Ranking, Sampling, content_digest
@@ -75,7 +75,7 @@ async def borda(rankings: Sequence[Ranking]) -> Ranking:
             below -= len(tier)
             for name in tier:
                 points[name] += below + (len(tier) - 1) / 2
-    tiers = tiers_of(points)
+    tiers = tiers_by(points)
     others = max(1, len(points) - 1)
     lead = 2 * max(points.values()) - (len(points) - 1) * len(readable)
     return Ranking(

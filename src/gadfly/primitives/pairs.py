@@ -27,25 +27,28 @@ async def choose(
     prompt: Prompt,
     slots: Mapping[str, object] | None = None,
     sampling: Sampling = GREEDY,
+    by_probability: bool = False,
 ) -> Ranking:
     """Which of two answers a model prefers in the order given, read from `CHOICE: A`, `B` or `tie`.
 
-    The strength is p(A) - p(B) over their sum at the letter's token, where the backend reports
-    alternatives (then it decides which is better), and 1 otherwise. Unreadable: no tiers.
+    The strength is 1, and 0 for a tie. With `by_probability` it is p(A) - p(B) over their sum at the
+    letter's token, where the backend reports alternatives, and decides which is better. Unreadable: no
+    tiers.
     """
     first, second = pair
     filled = {"first": first.text, "second": second.text, **(slots or {})}
-    reply = await ask_with_alternatives(model, problem, prompt=prompt, slots=filled, sampling=sampling)
+    asked = ask_with_alternatives if by_probability else ask
+    reply = await asked(model, problem, prompt=prompt, slots=filled, sampling=sampling)
     try:
         label = read_label(reply.text, "CHOICE", ("A", "B", "tie"))
     except ParseError as error:
         return Ranking(tiers=(), author=reply.model, explanation=reply.text, failure=error.failure())
     favour = {"A": 1.0, "B": -1.0, "tie": 0.0}[label]
-    words = word_after(reply.tokens, "CHOICE", label)
+    words: Mapping[str, float] = word_after(reply.tokens, "CHOICE", label) if by_probability else {}
     sure, unsure = words.get("A", 0.0), words.get("B", 0.0)
     if favour and sure + unsure > 0:
         favour = (sure - unsure) / (sure + unsure)
-    return _of_two(pair, favour, author=reply.model, explanation=reply.text)
+    return two(pair, favour, author=reply.model, explanation=reply.text)
 
 
 @primitive
@@ -70,7 +73,7 @@ async def rate_pair(
         marks = [read_rating(reply.text, low=low, high=high, name=f"SCORE {side}") for side in "AB"]
     except ParseError as error:
         return Ranking(tiers=(), author=reply.model, explanation=reply.text, failure=error.failure())
-    return _of_two(pair, (marks[0] - marks[1]) / (high - low), author=reply.model, explanation=reply.text)
+    return two(pair, (marks[0] - marks[1]) / (high - low), author=reply.model, explanation=reply.text)
 
 
 def merge_orders(
@@ -86,7 +89,9 @@ def merge_orders(
     Unreadable ones are left out, and all unreadable is a failed ranking. The strength is a share of
     all that were asked: `margin` is the mean's size with unreadable ones as 0, `votes` how many more
     rankings are for the better answer than against it (0 at the least).
-    The explanation says whether the orders agree.
+    So of one choice in each order, two that agree have strength 1, a tie or an unreadable one leaves
+    the other to decide with 0.5, and contradiction is a tie of strength 0. The explanation says whether
+    the orders agree.
     """
     first, _ = pair
     sides = [_leans(first, rankings) for rankings in (forward, backward)]
@@ -95,9 +100,12 @@ def merge_orders(
     every = [*forward, *backward]
     author = every[0].author
     said = "\n---\n".join([note, *(ranking.explanation for ranking in every)]).removeprefix("\n---\n")
+    saw_reference = any(ranking.saw_reference for ranking in every)
     if not leans:
         failure = next((ranking.failure for ranking in every if ranking.failure), None)
-        return Ranking(tiers=(), author=author, explanation=said, failure=failure)
+        return Ranking(
+            tiers=(), author=author, explanation=said, saw_reference=saw_reference, failure=failure
+        )
     # Each order weighs the same, though more of its replies were readable.
     means = [math.fsum(side) / len(side) for side in sides if side]
     favour = math.fsum(means) / len(means)
@@ -105,40 +113,61 @@ def merge_orders(
     if strength == "votes":
         clear = max(0.0, math.copysign(1.0, favour) * sum((lean > 0) - (lean < 0) for lean in leans)) / asked
     words = f"{_agreement(means)}; {len(leans)} of {asked} replies readable\n---\n{said}"
-    merged = _of_two(pair, favour, author=author, explanation=words)
-    return merged.model_copy(update={"strength": min(1.0, clear) if merged.best else 0.0})
+    merged = two(pair, favour, author=author, explanation=words)
+    clear = round(min(1.0, clear), 12) if merged.best else 0.0
+    return merged.model_copy(update={"strength": clear, "saw_reference": saw_reference})
 
 
-async def by_pairs(candidates: Sequence[Candidate], duel: Duel) -> Ranking:
-    """Two answers as `duel` orders them; more by Copeland's rule over all their pairs.
+async def round_robin(candidates: Sequence[Candidate], duel: Duel, *, author: str) -> Ranking:
+    """All pairs by a duel, one point a win and half a point a tie or an unreadable pair (Copeland's rule).
 
-    A win is one point, a tie or a failed pair half a point to both. All pairs failed: no tiers.
+    Two candidates get the duel's own ranking. Where every duel failed, so has the ranking.
     """
     distinct = list({candidate.id: candidate for candidate in candidates}.values())
     pairs = [(a, b) for index, a in enumerate(distinct) for b in distinct[index + 1 :]]
-
-    async def one(pair: Pair) -> Ranking:
-        return await duel(*pair)
-
-    results = await each(one, pairs)
-    if len(results) == 1:
+    results = await each(lambda pair: duel(*pair), pairs)
+    if len(pairs) == 1:
         return results[0]
     points = {candidate.id: 0.0 for candidate in distinct}
-    for pair, result in zip(pairs, results, strict=True):
-        for candidate in pair:
-            points[candidate.id] += 0.5 if result.best is None else float(result.best == candidate.id)
-    failures = [result.failure for result in results if not result.tiers]
-    author = results[0].author if results else "nobody"
-    explanation = f"{len(pairs)} pairs, {len(failures)} unreadable"
-    if results and len(failures) == len(results):
-        return Ranking(tiers=(), author=author, explanation=explanation, failure=failures[0])
-    return Ranking(tiers=tiers_of(points), author=author, explanation=explanation)
+    for (a, b), result in zip(pairs, results, strict=True):
+        vote = preference(result, a.id, b.id)
+        points[a.id] += 0.5 if vote is None else vote
+        points[b.id] += 0.5 if vote is None else 1 - vote
+    failures = [result.failure for result in results if result.failure is not None]
+    failed = bool(pairs) and len(failures) == len(pairs)
+    return Ranking(
+        tiers=() if failed else tiers_by(points),
+        author=author,
+        explanation=f"{len(pairs)} pairs, {len(failures)} unreadable",
+        saw_reference=any(result.saw_reference for result in results),
+        failure=failures[0] if failed else None,
+    )
 
 
-def tiers_of(points: Mapping[str, float]) -> tuple[tuple[str, ...], ...]:
-    """Names by their points, most first, equal ones together."""
-    levels = sorted(set(points.values()), reverse=True)
-    return tuple(tuple(name for name, won in points.items() if won == level) for level in levels)
+def preference(ranking: Ranking, first: str, second: str) -> float | None:
+    """What a ranking says of two ids: 1 prefers the first, 0 the second, 0.5 neither; None: nothing."""
+    place = {name: number for number, tier in enumerate(ranking.tiers) for name in tier}
+    if first not in place or second not in place:
+        return None
+    return 0.5 if place[first] == place[second] else float(place[first] < place[second])
+
+
+def tiers_by(points: Mapping[str, float]) -> tuple[tuple[str, ...], ...]:
+    """Names by their points, most first, equal ones together; sums that differ by rounding are equal."""
+    rounded = {name: round(won, 9) for name, won in points.items()}
+    levels = sorted(set(rounded.values()), reverse=True)
+    return tuple(tuple(name for name, won in rounded.items() if won == level) for level in levels)
+
+
+def two(pair: Pair, lead: float, *, author: str, explanation: str) -> Ranking:
+    """A ranking of two from the lead of the first, -1 to 1; its size is the strength."""
+    first, second = pair
+    if abs(lead) < 1e-12:
+        tiers: tuple[tuple[str, ...], ...] = ((first.id, second.id),)
+    else:
+        tiers = ((first.id,), (second.id,)) if lead > 0 else ((second.id,), (first.id,))
+    strength = round(min(1.0, abs(lead)), 12)
+    return Ranking(tiers=tiers, author=author, strength=strength, explanation=explanation)
 
 
 def _leans(first: Candidate, rankings: Sequence[Ranking]) -> list[float]:
@@ -156,12 +185,3 @@ def _agreement(means: Sequence[float]) -> str:
     if len(means) < 2:
         return "only one order could be read"
     return "the orders disagree" if means[0] * means[1] < 0 else "the orders agree"
-
-
-def _of_two(pair: Pair, favour: float, *, author: str, explanation: str) -> Ranking:
-    first, second = pair
-    if favour == 0:
-        tiers: tuple[tuple[str, ...], ...] = ((first.id, second.id),)
-    else:
-        tiers = ((first.id,), (second.id,)) if favour > 0 else ((second.id,), (first.id,))
-    return Ranking(tiers=tiers, author=author, strength=abs(favour), explanation=explanation)

@@ -9,11 +9,12 @@ from gadfly.records import Candidate, Critique, Failure, Finding, Record, Verdic
 from gadfly.trace import primitive
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*(?=\s+[\"'“‘(\[]*[A-Z0-9\\])|\n+")
-_SHORT_FORMS = re.compile(
-    r"(?:\b(?:e\.g|i\.e|cf|vs|etc|Dr|Mr|Mrs|Ms|Prof|St|Fig|Eq|No)|\b[A-Z]|^\s*\d{1,3})\.$"
-)
+_SHORT_FORMS = re.compile(r"\b(?:e\.g|i\.e|cf|vs|etc|Dr|Mr|Mrs|Ms|Prof|St|Fig|Eq|No|[A-Z])\.$")
+_ITEM = re.compile(r"\s*\d{1,3}\.")
+_FORM = 40
+"""Characters before a full stop that say whether it ends a sentence."""
 _HEADING = re.compile(
-    r"^(?:#{1,6}[ \t]+(?P<hash>\S.*?)[ \t]*#*"
+    r"^(?:#{1,6}[ \t]+(?P<hash>\S.*)"
     r"|\\(?:sub)*section\*?\{(?P<tex>[^}\n]+)\}"
     r"|(?P<number>\d{1,2}(?:\.\d{1,2}){0,3}\.?[ \t]+[A-Z][^.!?\n]{1,70}))[ \t]*$",
     re.MULTILINE,
@@ -38,7 +39,9 @@ def sentences(text: str) -> tuple[Span, ...]:
         end = match.start() if match is not None else len(text)
         if match is not None and "\n" not in match.group():
             end = match.end()
-            if _SHORT_FORMS.search(text[start:end]):
+            # Never the whole sentence: a text of initials only would be read again for each of them.
+            at = max(start, end - _FORM)
+            if _SHORT_FORMS.search(text[at:end]) or (at == start and _ITEM.fullmatch(text[at:end])):
                 continue
         body = text[start:end]
         if body.strip():
@@ -75,19 +78,16 @@ def chunks(passages: Sequence[Passage], budget: int) -> tuple[Passage, ...]:
     """
     if budget < 200:
         raise InputError(f"a chunk of {budget} characters holds no section; give at least 200")
-    made: list[Passage] = []
-    for passage in (piece for whole in passages for piece in _cut(whole, budget)):
-        last = made[-1] if made else None
-        if last and len(last.text) + len(passage.text) <= budget and last.span[1] == passage.span[0]:
-            titles = [t for t in dict.fromkeys([*last.title.split("; "), passage.title]) if t]
-            made[-1] = Passage(
-                title="; ".join(titles),
-                text=last.text + passage.text,
-                span=(last.span[0], passage.span[1]),
-            )
+    made: list[list[Passage]] = []
+    size = 0
+    for piece in (piece for whole in passages for piece in _cut(whole, budget)):
+        if made and size + len(piece.text) <= budget and made[-1][-1].span[1] == piece.span[0]:
+            made[-1].append(piece)
+            size += len(piece.text)
         else:
-            made.append(passage)
-    return tuple(made)
+            made.append([piece])
+            size = len(piece.text)
+    return tuple(_joined(pieces) for pieces in made)
 
 
 @primitive
@@ -133,7 +133,16 @@ def step_of(candidate: Candidate, place: int) -> int | None:
 
 
 def _title(head: "re.Match[str]") -> str:
-    return (head["hash"] or head["tex"] or head["number"] or "").strip()
+    hashed = (head["hash"] or "").rstrip().rstrip("#").rstrip() or head["hash"]
+    return (hashed or head["tex"] or head["number"] or "").strip()
+
+
+def _joined(pieces: Sequence[Passage]) -> Passage:
+    return Passage(
+        title="; ".join(dict.fromkeys(piece.title for piece in pieces if piece.title)),
+        text="".join(piece.text for piece in pieces),
+        span=(pieces[0].span[0], pieces[-1].span[1]),
+    )
 
 
 def _cut(passage: Passage, budget: int) -> list[Passage]:

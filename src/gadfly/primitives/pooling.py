@@ -1,16 +1,12 @@
-"""Several critiques of one target as one: split into units, matched, merged, weighted by measured skill.
+"""Several critiques of one target as one: split into units, matched, merged, weighted.
 
 After the aggregation of Lan et al. 2024, arXiv:2410.15287, with their summarising model replaced by
-rules whose every number can be checked. The weights are those of Nitzan and Paroush 1982, "Optimal
-decision rules in uncertain dichotomous choice situations": where critics err independently and a
-critic is right with chance p, the vote weighted by log(p / (1 - p)) is right most often. Where a
-critic's chance of finding a fault and of raising a false alarm differ, `evidence` weighs both (Chair
-and Varshney 1986, "Optimal data fusion in multiple sensor detection systems").
+rules whose every number can be checked. `gadfly.primitives.fusion` has the weights, and the rule that
+weighs detection and false alarms apart.
 """
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from math import log
 from typing import TypeAlias
 
 from gadfly.errors import InputError, ParseError
@@ -18,11 +14,12 @@ from gadfly.parsing.text import normalise
 from gadfly.primitives.critique import Target
 from gadfly.primitives.passages import sentences
 from gadfly.primitives.units import worded
-from gadfly.records import Critique, Finding, Record, Severity, Verdict
+from gadfly.records import Critique, Failure, Finding, Record, Severity, Verdict
 from gadfly.trace import primitive
 
 Same: TypeAlias = Callable[[Finding, Finding], bool]
 
+MOST_UNITS = 30
 _EMPTY_WORDS = frozenset(
     """
     a an and are as at be been but by for from has have in is it its of on or so than that the
@@ -41,68 +38,24 @@ class Group(Record):
 
 
 class Pooled(Record):
-    """A merged unit and the share of the critics' weight that stands behind it, 0 to 1."""
+    """A merged unit and how much stands behind it, 0 to 1: a share of the weight, or a probability."""
 
     finding: Finding
     critics: tuple[int, ...]
     share: float
 
 
-def split_units(critique: Critique) -> tuple[Finding, ...]:
+def split_units(critique: Critique, *, most: int = MOST_UNITS) -> tuple[Finding, ...]:
     """A critique's units by rule: its findings; of one without any, the sentences of its prose.
 
     Prose gives units only where the verdict is incorrect: otherwise nobody said that it names faults.
+    Whatever is beyond the first `most` is left out: each unit may cost a call.
     """
     if critique.findings or critique.verdict != "incorrect":
-        return critique.findings
+        return critique.findings[:most]
     text = critique.text
     lines = [text[start:end] for start, end in sentences(text)]
-    return tuple(Finding(text=line) for line in lines if not _LABEL.match(line))
-
-
-def log_odds(accuracy: float, *, floor: float = 0.01) -> float:
-    """The weight of a critic that is right with this chance: 0 at one half, negative below it.
-
-    The accuracy is kept within `floor` of 0 and 1, or one lucky critic would outvote all others.
-
-    Raises:
-        InputError: the accuracy is no share, or the floor outside 0 to 0.5.
-    """
-    if not 0 <= accuracy <= 1 or not 0 < floor < 0.5:
-        raise InputError(f"accuracy {accuracy} and floor {floor}: need 0 to 1, and above 0 and below 0.5")
-    kept = min(max(accuracy, floor), 1 - floor)
-    return log(kept / (1 - kept))
-
-
-def skill_weights(right: Sequence[int], judged: Sequence[int]) -> tuple[float, ...]:
-    """Log-odds weights of critics from how many of their judgements were right.
-
-    Counts are smoothed by one right and one wrong judgement (Laplace), so a critic measured on little
-    weighs little. One below chance gets 0: its errors may change sign on other items.
-
-    Raises:
-        InputError: a count does not fit, or the sequences differ in length.
-    """
-    if len(right) != len(judged) or any(not 0 <= r <= n for r, n in zip(right, judged, strict=False)):
-        raise InputError(f"{list(right)} right of {list(judged)} judged cannot be")
-    return tuple(
-        max(0.0, log_odds((r + 1) / (n + 2), floor=1e-6)) for r, n in zip(right, judged, strict=True)
-    )
-
-
-def evidence(reported: bool, detection: float, false_alarm: float, *, floor: float = 0.01) -> float:
-    """The log-likelihood ratio of a fault, given whether a critic reported it.
-
-    The critic reports a share `detection` of the faults there are and `false_alarm` of those that are
-    not. Summed over independent critics, with the log-odds of the base rate, it is the log-odds of the fault.
-
-    Raises:
-        InputError: a rate is no share.
-    """
-    if not (0 <= detection <= 1 and 0 <= false_alarm <= 1):
-        raise InputError(f"detection {detection} and false alarm {false_alarm} must be 0 to 1")
-    hit, alarm = (min(max(rate, floor), 1 - floor) for rate in (detection, false_alarm))
-    return log(hit / alarm) if reported else log((1 - hit) / (1 - alarm))
+    return tuple(Finding(text=line) for line in lines if not _LABEL.match(line))[:most]
 
 
 def content_words(text: str) -> frozenset[str]:
@@ -234,8 +187,23 @@ async def pool(
     pooled = weigh(match_units(own, same), weights, present) if present else ()
     kept = [one for one in pooled if one.share >= keep - 1e-9]
     verdict = pooled_verdict([critique.verdict for critique in critiques], weights)
-    left = f"{len(readable)} of {len(critiques)} critics were readable."
-    lines = [f"- {worded(one.finding)} ({one.share:.0%} of the weight)" for one in kept]
+    failure = None if verdict else ParseError(f"none of {len(critiques)} verdicts is readable").failure()
+    return merged(target, critiques, kept, verdict, author=author, failure=failure)
+
+
+def merged(
+    target: Target,
+    critiques: Sequence[Critique],
+    kept: Sequence[Pooled],
+    verdict: Verdict | None,
+    *,
+    author: str,
+    failure: Failure | None = None,
+) -> Critique:
+    """The critique that holds what was kept of several."""
+    lines = [f"- {worded(one.finding)} ({one.share:.0%}, {len(one.critics)} critics)" for one in kept]
+    readable = sum(critique.verdict is not None or bool(critique.findings) for critique in critiques)
+    left = f"{readable} of {len(critiques)} critics were readable."
     return Critique(
         target=target.id,
         text="\n".join([*(lines or ["No fault is reported by enough critics."]), left]),
@@ -243,7 +211,7 @@ async def pool(
         verdict=verdict,
         findings=tuple(one.finding for one in kept),
         saw_reference=any(critique.saw_reference for critique in critiques),
-        failure=None if verdict else ParseError(f"none of {len(critiques)} verdicts is readable").failure(),
+        failure=failure,
     )
 
 

@@ -1,8 +1,11 @@
 """The parts of pooled criticism that a model does: criteria beforehand, personas, the text in the end."""
 
+from collections.abc import Sequence
+
+from gadfly.concurrency import each
 from gadfly.primitives.asking import GREEDY, ask
 from gadfly.primitives.checklist import write_checklist
-from gadfly.primitives.critique import Target, said
+from gadfly.primitives.critique import Target, critique, said
 from gadfly.primitives.units import worded
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
@@ -57,6 +60,25 @@ its place and how to mend it. Add no finding and leave none out.""",
 async def gather_criteria(model: Model, problem: Problem, *, items: int = 4) -> list[str]:
     """What a good answer to the problem must meet, as questions; none where the reply is unreadable."""
     return await write_checklist(model, problem, items=items)
+
+
+async def as_personas(
+    model: Model,
+    problem: Problem,
+    target: Target,
+    *,
+    n: int,
+    criteria: Sequence[str] = (),
+    prompt: Prompt = CRITICISE,
+    sampling: Sampling = Sampling(),
+) -> list[Critique]:
+    """`n` critiques by one model, a persona and a draw each."""
+
+    async def one(turn: Problem) -> Critique:
+        slots = {"persona": PERSONAS[turn.draw[-1] % len(PERSONAS)], "criteria": criteria}
+        return await critique(model, turn, target, prompt=prompt, slots=slots, sampling=sampling)
+
+    return await each(one, problem.attempts(n))
 
 
 @primitive

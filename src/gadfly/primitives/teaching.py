@@ -28,7 +28,8 @@ FEEDBACK = Prompt(
 For your eyes only, a right solution:
 {{ reference | fence("right_solution") }}
 
-{{ advice }}
+How to help:
+{{ advice | fence("advice") }}
 {% if leaked %}
 An earlier draft of your feedback gave the solution away. Hint, do not tell.
 {% endif %}
@@ -40,7 +41,8 @@ VERDICT: incorrect""",
 
 STUDENT = Prompt(
     name="learner-feedback/student",
-    user="""You are a student. {{ profile }}
+    user="""You are a student, and this is what you are like:
+{{ profile | fence("profile") }}
 
 {{ problem }}
 

@@ -16,7 +16,16 @@ from gadfly.primitives.critics import ToolCritic
 from gadfly.records import Problem
 from gadfly.sandbox.python import PythonSandbox, Ran
 
-_BLOCK = re.compile(r"^[ \t]*```[ \t]*(\w*)[^\n]*\n(.*?)^[ \t]*```[ \t]*$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"[ \t]*```[ \t]*(\w*)(.*)", re.DOTALL)
+_MOST_FAULTS = 50
+"""Complaints kept of one answer."""
+
+_SEARCH = """
+import json, re, sys
+pattern, text = json.loads(sys.stdin.read())
+found = re.search(pattern, text)
+print(json.dumps([True, found[0][:80] if found else None]))
+"""
 
 _HARNESS = """
 import json, os, sys
@@ -69,33 +78,41 @@ def program_tests(tests: str | None = None, *, sandbox: PythonSandbox | None = N
     return ToolCritic(name="program-tests", check=check, sees_reference=tests is None)
 
 
-def regex_critic(pattern: str, *, must_match: bool = True) -> ToolCritic:
+def regex_critic(pattern: str, *, must_match: bool = True, seconds: float = 5.0) -> ToolCritic:
     """A critic that wants a pattern found in the answer, or not found.
 
-    Only the last 100,000 characters are searched. A pattern that backtracks without end takes as long as
-    it takes: give one that is linear.
+    Only the last 100,000 characters are searched, in a process of their own (about 0.1 s a search): a
+    search cannot be stopped from within, and an answer may be written so that it never ends. One that
+    takes longer than `seconds` leaves the answer without a verdict.
 
     Raises:
-        InputError: it is no regular expression.
+        InputError: it is no regular expression, or there is no time.
     """
     try:
-        wanted = re.compile(pattern)
+        re.compile(pattern)
     except re.error as error:
         raise InputError(f"{pattern!r} is not a regular expression: {error}") from error
+    place = PythonSandbox(seconds=seconds)
 
-    def check(_: Problem, answer: str) -> list[str]:
-        found = wanted.search(answer[-LONGEST:])
+    async def check(_: Problem, answer: str) -> list[str]:
+        ran = await place.run(_SEARCH, stdin=json.dumps([pattern, answer[-LONGEST:]]))
+        said = _line(ran.stdout, 2)
+        if not said:
+            how = f"took longer than {seconds:g} s" if ran.timed_out else f"ended with status {ran.exit}"
+            raise ParseError(f"the search for {pattern!r} {how}")
+        found = said[1]
         if must_match:
-            return [] if found else [f"nothing in the answer matches {pattern!r}"]
-        return [f"{found[0][:80]!r} matches {pattern!r}, which must not be there"] if found else []
+            return [] if found is not None else [f"nothing in the answer matches {pattern!r}"]
+        return [] if found is None else [f"{found!r} matches {pattern!r}, which must not be there"]
 
-    return checker_critic(check, name="regex")
+    return ToolCritic(name="regex", check=check)
 
 
 def json_schema_critic(schema: object) -> ToolCritic:
     """A critic that wants the answer to be one JSON value of a schema; see `gadfly.parsing.json_schema`.
 
-    The JSON is the whole answer, or its last code block. What is not JSON is wrong, not unreadable.
+    The JSON is the whole answer, or its last code block. What is not JSON is wrong, not unreadable. The
+    first 50 faults are named. A `pattern` in the schema is searched for without a limit of time.
 
     Raises:
         InputError: the schema cannot be used.
@@ -103,12 +120,12 @@ def json_schema_critic(schema: object) -> ToolCritic:
     check_schema(schema)
 
     def check(_: Problem, answer: str) -> list[str]:
-        blocks = _BLOCK.findall(answer[-LONGEST:])
+        blocks = _blocks(answer[-LONGEST:])
         try:
             value = json.loads(blocks[-1][1] if blocks else answer, parse_constant=_no_number)
         except (ValueError, RecursionError) as error:
             return [f"the answer is not JSON: {error}"]
-        return schema_faults(schema, value)
+        return schema_faults(schema, value, most=_MOST_FAULTS)
 
     return checker_critic(check, name="json-schema")
 
@@ -130,13 +147,30 @@ def read_program(answer: str) -> str:
     Raises:
         ParseError: there is no code block, and the text is no Python.
     """
-    blocks = cast("list[tuple[str, str]]", _BLOCK.findall(answer[-LONGEST:]))
+    blocks = _blocks(answer[-LONGEST:])
     named = [text for language, text in blocks if language.lower() in ("python", "py", "python3")]
     if named or blocks:
         return named[-1] if named else blocks[-1][1]
     if answer.strip() and _parsed(answer) is not None:
         return answer
     raise ParseError("no code block in the answer, and the answer is no Python program")
+
+
+def _blocks(text: str) -> list[tuple[str, str]]:
+    """The code blocks of a text, each with its language. One that is not closed is none."""
+    found: list[tuple[str, str]] = []
+    lines: list[str] | None = None
+    language = ""
+    for line in text.splitlines(keepends=True):
+        fence = _FENCE.fullmatch(line)
+        if lines is None and fence:
+            language, lines = str(fence[1]), []
+        elif lines is not None and line.strip() == "```":
+            found.append((language, "".join(lines)))
+            lines = None
+        elif lines is not None:
+            lines.append(line)
+    return found
 
 
 def _no_number(word: str) -> object:
@@ -195,14 +229,14 @@ def _complaints(ran: Ran, secret: str, steps: Sequence[str]) -> list[str]:
     return [*failed, f"the program {how} {where}"]
 
 
-def _line(text: str) -> list[object]:
+def _line(text: str, size: int = 4) -> list[object]:
     try:
         value: object = json.loads(text)
     except (ValueError, RecursionError):
         return []
     return (
         cast("list[object]", value)
-        if isinstance(value, list) and len(cast("list[object]", value)) == 4
+        if isinstance(value, list) and len(cast("list[object]", value)) == size
         else []
     )
 

@@ -23,6 +23,8 @@ from gadfly.trace import primitive
 
 Form: TypeAlias = Literal["lines", "json"]
 
+MOST = 60
+"""Units read from one reply: each costs a call, and a list without end is no list of claims."""
 _VERDICTS: Mapping[bool, Verdict] = {True: "correct", False: "incorrect"}
 _NUMBERED = re.compile(r"^[ \t]*\d{1,3}[.)][ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
 
@@ -35,7 +37,7 @@ SPLIT = Prompt(
 Take the review apart into its single claims. Each claim says one thing, can be true or false by itself
 and can be understood without the others. Add nothing that the review does not say.
 {% if form == "json" %}
-Reply with one JSON object: {"units": ["<claim>", "<claim>"]}
+Reply with one JSON object whose "units" is the list of the claims, each in the words of the review.
 {% else %}
 Write one claim a line, each line starting with "- ", and nothing else.
 {% endif %}""",
@@ -176,6 +178,21 @@ async def judge_units(
     return await each(one, units)
 
 
+async def sound_units(
+    model: Model,
+    problem: Problem,
+    target: Target,
+    units: Sequence[Finding],
+    *,
+    prompt: Prompt = TRUE,
+    form: Form = "lines",
+    sampling: Sampling = GREEDY,
+) -> list[Finding]:
+    """The units that a check does not find wrong. An unreadable check keeps its unit."""
+    checks = await judge_units(model, problem, target, units, prompt=prompt, form=form, sampling=sampling)
+    return [unit for unit, check in zip(units, checks, strict=True) if check.verdict != "incorrect"]
+
+
 @primitive
 async def judge_in_json(
     model: Model,
@@ -224,6 +241,8 @@ def _distinct(units: Sequence[str]) -> tuple[str, ...]:
     kept = tuple(unit for unit in stripped if unit and not re.fullmatch(r"<[^<>]*>", unit))
     if not kept:
         raise ParseError("the reply lists no unit")
+    if len(kept) > MOST:
+        raise ParseError(f"the reply lists {len(kept)} units, more than {MOST}")
     return kept
 
 

@@ -82,7 +82,8 @@ class FieldEntry:
             return str(self.default)
         if not isinstance(self.default, tuple):
             return ""
-        return ", ".join(map(str, cast("tuple[object, ...]", self.default)))
+        several = cast("tuple[object, ...]", self.default)  # pyright: ignore[reportUnknownMemberType]
+        return ", ".join(map(str, several))
 
 
 def read_fields(recipe: type) -> tuple[FieldEntry, ...]:

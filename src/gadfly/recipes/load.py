@@ -16,12 +16,13 @@ from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, cast, get_type_hints
 
 from gadfly.errors import InputError
 from gadfly.models.load import load_model
 from gadfly.protocols import Closing, Judge, Model, Scorer, Solver
 from gadfly.recipes.fields import FieldEntry, assemble, read_fields, read_value
+from gadfly.records import Critique, Ranking, Score
 from gadfly.scorers.load import load_scorer
 
 GROUP = "gadfly.recipes"
@@ -296,7 +297,17 @@ def _classes() -> Iterable[tuple[type, str, str | None]]:
             for recipe in _recipes_in(import_module(f"{package.__name__}.{module.name}")):
                 yield recipe, room, None
     for point in entry_points(group=GROUP):
-        yield _foreign(point), "solve", point.name
+        recipe = _foreign(point)
+        yield recipe, "solve" if _answers(recipe) else "judge", point.name
+
+
+def _answers(recipe: type) -> bool:
+    """Whether it returns a candidate; without an annotation it is taken to."""
+    try:
+        returned = get_type_hints(cast(Any, recipe).__call__).get("return")
+    except NameError:
+        return True
+    return returned not in (Critique, Score, Ranking)
 
 
 def _foreign(point: EntryPoint) -> type:

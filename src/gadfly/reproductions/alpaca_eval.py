@@ -15,6 +15,7 @@ from typing import TypeAlias
 from pydantic import BaseModel, ConfigDict, Field
 
 from gadfly.errors import InputError
+from gadfly.metrics.clustering import standard_error
 from gadfly.metrics.preference import (
     LengthWeights,
     equal_length_preferences,
@@ -22,7 +23,6 @@ from gadfly.metrics.preference import (
     length_controlled,
     length_feature,
     shares,
-    standard_error,
     win_rate,
 )
 from gadfly.parsing.rows import read_rows
@@ -111,6 +111,7 @@ def checks(folder: Path) -> Iterator[Check | Note]:
     for name, run in runs.items():
         yield from _log_probabilities(name, run)
     yield from _length_control(folder, boards.get(WEIGHTED, {}), runs, instructions)
+    yield Note(text=f"leaderboards that are there, by judge: {', '.join(sorted(boards))}")
     if alone:
         yield Note(text=f"{len(alone)} runs have no line in a leaderboard: {', '.join(sorted(alone))}")
     unread = sum(row.pref is None for run in runs.values() for row in run)
@@ -145,7 +146,7 @@ def _figures(run: Sequence[_Row]) -> dict[str, float | None]:
     preferences = [row.pref for row in run]
     if not any(value is not None for value in preferences):
         return dict.fromkeys(COLUMNS)
-    found = win_rate(preferences, coding="1 or 2", draws="half", resamples=1)
+    found = win_rate(preferences, coding="1 or 2", ties="half", resamples=1)
     figures = (
         100 * found.rate.value,
         None if found.standard_error is None else 100 * found.standard_error,
@@ -365,8 +366,8 @@ REPRODUCTION = Reproduction(
     citation="Li et al. 2023, AlpacaEval; Dubois et al. 2024, length control, arXiv:2404.04475",
     licence="CC BY-NC 4.0",
     conventions=(
-        'metrics.preference.win_rate(coding="1 or 2", draws="half"), unread preferences left out',
-        "metrics.preference.standard_error: sample deviation over the square root of n",
+        'metrics.preference.win_rate(coding="1 or 2", ties="half"), unread preferences left out',
+        "metrics.clustering.standard_error: sample deviation over the square root of n",
         "metrics.preference.length_controlled over all instructions, judged or not",
         "avg_length: over all instructions, cut to a whole number",
     ),

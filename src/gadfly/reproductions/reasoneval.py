@@ -130,7 +130,7 @@ class _Outputs:
         judged = [row for row in rows if row[0] is not None]
         if name == "macro_f1" and judged:
             said = [verdict for _, verdict, _ in judged]
-            return good_and_bad([good for good, _, _ in judged], said, missing="other class").f1
+            return good_and_bad([good for good, _, _ in judged], said, unreadable="other class").f1
         scored = [(score, good is True) for good, _, score in judged if score is not None]
         if name == "auc" and len(scored) == len(judged) > 0:
             return auroc([score for score, _ in scored], [good for _, good in scored])
@@ -259,7 +259,7 @@ REPRODUCTION = Reproduction(
     citation="Xia et al. 2024, Evaluating Mathematical Reasoning Beyond Accuracy, arXiv:2404.05692",
     licence="none stated in the repository; parts derived from PRM800K are MIT",
     conventions=(
-        'steps.good_and_bad(missing="other class"): a verdict that is not one of the words asked for',
+        'steps.good_and_bad(unreadable="other class"): a verdict that is not one of the words asked for',
         "steps.above(threshold=0.5), redundancy -0.15, one score a solution 0.025",
         "steps.up_to_first_wrong: steps after the first error are not judged",
         "a written verdict that names no step of the solution calls no step wrong",

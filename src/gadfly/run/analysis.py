@@ -8,7 +8,7 @@ import numpy as np
 from gadfly.errors import InputError
 from gadfly.metrics import estimators
 from gadfly.metrics.answers import Outcome, accuracy_of, flips, outcome, sample
-from gadfly.metrics.intervals import paired_difference, quantiles, resampled
+from gadfly.metrics.intervals import paired_difference, percentile_interval, resampled
 from gadfly.metrics.matching import Voting, at_equal_tokens
 from gadfly.metrics.measurement import Matched, Measurement, Sample
 from gadfly.records import Call, Critique, Ranking, Rollout, Score, Usage
@@ -130,9 +130,8 @@ def voting_points(pool: Pool, *, seed: int = 0) -> tuple[VotePoint, ...]:
     unscored = sum(one.right is None for row in pool.samples for one in row)
 
     def measured(column: int) -> Measurement:
-        low, high = quantiles(draws[:, column])
-        value = round(float(both[:, column].mean()), 12)
-        return Measurement(value=value, low=low, high=high, n=problems, unscored=unscored)
+        value = float(both[:, column].mean())
+        return percentile_interval(value, draws[:, column], n=problems, unscored=unscored)
 
     return tuple(
         VotePoint(

@@ -10,10 +10,11 @@ from rich.text import Text
 
 from gadfly.errors import InputError
 from gadfly.metrics.agreement import AgreementTable, agreement_between
-from gadfly.metrics.clustering import paired, row_flips
 from gadfly.metrics.judged import Judged
 from gadfly.metrics.measurement import Flips, Measurement
+from gadfly.metrics.paired import paired, row_flips
 from gadfly.records import Record
+from gadfly.run.correcting import CriticCorrection
 from gadfly.run.judge_report import JudgeReport
 from gadfly.run.judge_table import ORACLE, measured
 
@@ -38,8 +39,12 @@ class CriticsReport(Record):
     benchmark: str
     reports: tuple[JudgeReport, ...]
     differences: tuple[JudgeDifference, ...] = ()
+    corrections: tuple[CriticCorrection, ...] = ()
+    """What a reviser made of the critiques, where one was given."""
     between: AgreementTable | None = None
-    """How far the judges agree with one another; None with one judge."""
+    """How far the judges agree with one another; None with one judge, or with marks alone."""
+    apart: tuple[str, ...] = ()
+    """Judges of other things than the first one, so that there is no difference to it."""
 
 
 def compare_judges(
@@ -60,9 +65,13 @@ def compare_judges(
     first = reports[0].judge
     labelled = {name: [row for row in of if row.gold is not None] for name, of in rows.items()}
     differences: list[JudgeDifference] = []
+    apart: list[str] = []
     for report in reports[1:]:
         mine, theirs = labelled[report.judge], labelled[first]
         if not mine or not theirs:
+            continue
+        if not _cases(mine) & _cases(theirs):
+            apart.append(report.judge)
             continue
         differences.append(
             JudgeDifference(
@@ -72,13 +81,21 @@ def compare_judges(
                 flips=row_flips(_one_order(mine), _one_order(theirs), unmatched="left out"),
             )
         )
-    every = [row.model_copy(update={"judge": name}) for name, of in rows.items() for row in of]
-    between = agreement_between(every, seed=seed) if len(reports) > 1 else None
+    if apart and not differences:
+        raise InputError(
+            f"no judge has judged what {first} has, so nothing can be compared: --map item=COLUMN has to "
+            "name what all of them judged, and nothing that tells them apart"
+        )
+    # People's labels say nothing of how far judges agree.
+    every = [row.model_copy(update={"judge": name, "gold": None}) for name, of in rows.items() for row in of]
+    said = any(row.said is not None for row in every)
+    between = agreement_between(every, seed=seed) if len(reports) > 1 and said else None
     return CriticsReport(
         benchmark=reports[0].benchmark,
         reports=tuple(reports),
         differences=tuple(differences),
         between=between,
+        apart=tuple(apart),
     )
 
 
@@ -88,15 +105,34 @@ def print_critics(found: CriticsReport, console: Console) -> None:
     console.print(_skills(found.reports))
     if found.differences:
         console.print(_differences(found))
+    if found.corrections:
+        console.print(Text(f"rewritten by {found.corrections[0].reviser}", "bold"))
+        console.print(_corrections(found.corrections))
     if found.between is not None and len(found.reports) <= _SHOWN:
         console.print(_between(found.between))
     elif found.between is not None:
         console.print(Text("How far the judges agree with one another is in critics.json.", "dim"))
-    for report in found.reports:
-        for warning in report.warnings:
-            console.print(Text(f"Warning: {report.judge}: {warning}", "yellow"))
+    for warning, judges in _warned(found.reports).items():
+        who = "" if len(judges) == len(found.reports) > 1 else f"{', '.join(judges)}: "
+        console.print(Text(f"Warning: {who}{warning}", "yellow"))
+    if found.apart:
+        said = f"Warning: judged nothing that {found.reports[0].judge} did: {', '.join(found.apart)}"
+        console.print(Text(said, "yellow"))
     for line in dict.fromkeys(line for report in found.reports for line in report.notes):
         console.print(Text(line, "dim"))
+
+
+def _warned(reports: Sequence[JudgeReport]) -> dict[str, list[str]]:
+    """Judges by what they are warned of."""
+    found: dict[str, list[str]] = {}
+    for report in reports:
+        for warning in report.warnings:
+            found.setdefault(warning, []).append(report.judge)
+    return found
+
+
+def _cases(rows: Sequence[Judged]) -> set[tuple[str, bool]]:
+    return {(row.item, row.swapped) for row in rows}
 
 
 def _skills(reports: Sequence[JudgeReport]) -> Table:
@@ -128,6 +164,7 @@ _COLUMNS = {
     "both orders agree": ("orders\nagree %", True),
     "prefers what is shown first": ("first\nplace %", True),
     "Cohen's kappa": ("kappa", False),
+    "Spearman with people's marks": ("Spear-\nman", False),
 }
 """Figures of the reports that stand in the table: heading, and whether it is a share."""
 
@@ -153,6 +190,34 @@ def _differences(found: CriticsReport) -> Table:
             f"{one.flips.right_to_wrong:,}",
             f"{one.flips.wrong_to_right:,}",
             f"{one.flips.p_value:.3g}",
+        )
+    return table
+
+
+def _corrections(found: Sequence[CriticCorrection]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    table.add_column("critic", overflow="fold")
+    headings = (
+        "right before",
+        "after",
+        "gain [95 %]",
+        "over a\ndirect answer",
+        "right→\nwrong",
+        "wrong→\nright",
+    )
+    for heading in (*headings, "tokens"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in found:
+        mark, of = (f" {ORACLE}" if one.found.saw_reference else ""), one.found
+        table.add_row(
+            Text(one.critic + mark),
+            f"{100 * of.before.value:.1f}",
+            f"{100 * of.after.value:.1f}",
+            measured(of.gain),
+            "–" if one.direct is None else measured(one.direct.gain),
+            f"{of.flips.right_to_wrong:,}",
+            f"{of.flips.wrong_to_right:,}",
+            f"{of.tokens / of.before.n:,.0f}",
         )
     return table
 

@@ -124,12 +124,20 @@ def _confusion(axes: Axes, confusion: Mapping[str, Mapping[str, int]]) -> None:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     axes.imshow(shares, cmap=_SHADES, vmin=0, vmax=1, aspect="auto")
     size = 10 if len(said) <= 4 else 7
-    for row, _ in enumerate(gold):
+    # More cells than that hold no readable number; the shades remain.
+    legible = max(len(said), len(gold)) <= 12
+    for row, _ in enumerate(gold if legible else []):
         for column, _ in enumerate(said):
             ink = PAPER if shares[row, column] > 0.55 else INK
             words = f"{counts[row, column]:,.0f}\n{100 * shares[row, column]:.0f} %"
             axes.text(column, row, words, ha="center", va="center", fontsize=size, color=ink)
-    axes.set_xticks(range(len(said)), [_short(label or _UNSCORED, 10) for label in said])
+    slanted = len(said) > 4
+    axes.set_xticks(
+        range(len(said)),
+        [_short(label or _UNSCORED, 10) for label in said],
+        rotation=35 if slanted else 0,
+        ha="right" if slanted else "center",
+    )
     axes.set_yticks(range(len(gold)), [_short(label, 10) for label in gold])
     axes.set_xlabel("what the judge says", color=INK)
     axes.set_ylabel("what people say", color=INK)

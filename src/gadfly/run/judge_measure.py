@@ -88,7 +88,7 @@ def measure(
     if not rows:
         raise InputError(f"{judge} has no judgement on {benchmark}")
     kind = kind or kind_of(rows)
-    labelled = [row for row in rows if row.gold is not None]
+    labelled = [row for row in rows if (row.gold_score if kind == "mark" else row.gold) is not None]
     report = JudgeReport(
         benchmark=benchmark,
         judge=judge,
@@ -97,14 +97,14 @@ def measure(
         rows=len(rows),
         items=len({row.item for row in rows}),
         labelled=len(labelled),
-        unscored=sum(row.said is None for row in rows),
-        reasons=_reasons(rows),
+        unscored=sum(unscored(row, kind) for row in rows),
+        reasons=_reasons([row for row in rows if unscored(row, kind)]),
         oracle=sum(row.saw_reference for row in rows),
         sections=tuple(section for section in _sections(rows, labelled, kind, seed) if section.figures),
-        confusion=_confusion(labelled),
+        confusion={} if kind == "mark" else _confusion(labelled),
         places=places(rows) if kind == "pair" else {},
-        parts=_parts(labelled),
-        examples=tuple(_bare_examples(rows)),
+        parts=() if kind == "mark" else _parts(labelled),
+        examples=tuple(_bare_examples([row for row in rows if kind != "mark" or row.score is None])),
     )
     calibrated, bins = calibration(labelled, kind, seed=seed)
     sections = (*report.sections, *([calibrated] if calibrated.figures else []))
@@ -123,6 +123,11 @@ def kind_of(rows: Sequence[Judged]) -> JudgeKind:
     return "class"
 
 
+def unscored(row: Judged, kind: JudgeKind) -> bool:
+    """Whether nothing can be read of a judgement."""
+    return (row.score if kind == "mark" else row.said) is None
+
+
 def failures(row: Judged) -> list[str]:
     """Which kinds of failure a judgement shows."""
     found: list[str] = []
@@ -137,7 +142,7 @@ def failures(row: Judged) -> list[str]:
 
 
 def _reasons(rows: Sequence[Judged]) -> dict[str, int]:
-    unread = Counter(row.why[:200] or "no reason given" for row in rows if row.said is None)
+    unread = Counter(row.why[:200] or "no reason given" for row in rows)
     return dict(unread.most_common(20))
 
 
@@ -148,11 +153,13 @@ def _sections(
     rows: Sequence[Judged], labelled: Sequence[Judged], kind: JudgeKind, seed: int
 ) -> list[Section]:
     if kind == "pair":
-        return [*pairs(rows, labelled, seed=seed), marks(labelled, seed=seed)]
+        return [*pairs(rows, labelled, seed=seed), marks(rows, seed=seed)]
+    if kind == "mark":
+        return [marks(rows, seed=seed)]
     if not labelled:
-        return [_shares(rows), marks(labelled, seed=seed)]
+        return [_shares(rows), marks(rows, seed=seed)]
     skill = _detection(labelled, seed) if kind == "verdict" else _classes(labelled, seed)
-    return [skill, steps(labelled, seed=seed), marks(labelled, seed=seed)]
+    return [skill, steps(labelled, seed=seed), marks(rows, seed=seed)]
 
 
 def _detection(rows: Sequence[Judged], seed: int) -> Section:
@@ -289,6 +296,8 @@ def _warnings(report: JudgeReport, rows: Sequence[Judged]) -> list[str]:
 
 
 def _notes(kind: JudgeKind) -> list[str]:
+    if kind == "mark":
+        return ["A mark that cannot be read is left out of the correlations."]
     if kind == "pair":
         return ["An unreadable judgement counts as wrong; a tie is right only where people call it one."]
     return ["An unreadable verdict counts as not right, and detects nothing."]

@@ -47,7 +47,10 @@ def judge_page(reports: Sequence[JudgeReport], *, picture: bytes | None = None) 
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title><style>{style}
 pre {{ white-space: pre-wrap; overflow-wrap: anywhere; background: var(--raised); padding: 8px 12px; }}
-figure img {{ max-width: 100%; }}</style></head>
+figure img {{ max-width: 100%; }}
+.scroll {{ margin: 0 0 20px; }}
+.example {{ border-top: 1px solid var(--grid); padding: 6px 0; }}
+.example summary {{ cursor: pointer; }}</style></head>
 <body><header><p class="eyebrow">gadfly judge</p></header><main>{shown}
 {body}
 </main></body></html>
@@ -117,7 +120,7 @@ def _example(example: Example) -> str:
     inside += [("the judge", example.words)]
     texts = "".join(f"<h3>{name}</h3><pre>{_text(words)}</pre>" for name, words in inside if words)
     title = f"{example.kind}: {example.item} ({said})"
-    return f"<details class='rollout'><summary>{_text(title)}</summary>{texts}</details>"
+    return f"<details class='example'><summary>{_text(title)}</summary>{texts}</details>"
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

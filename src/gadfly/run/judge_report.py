@@ -1,14 +1,14 @@
 """What a judge or critic is worth: the figures of one report."""
 
-from collections.abc import Mapping
-from typing import Literal, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Literal, Self, TypeAlias
 
 from pydantic import Field
 
 from gadfly.metrics.measurement import Measurement
 from gadfly.records import Record, Usage
 
-JudgeKind: TypeAlias = Literal["verdict", "pair", "class"]
+JudgeKind: TypeAlias = Literal["verdict", "pair", "class", "mark"]
 SKILL = ("verdicts right", "pairs right, mean of both orders", "pairs right", "labels right")
 """The figure that stands for a report's skill: the first of these that it has."""
 
@@ -101,6 +101,10 @@ class JudgeReport(Record):
                 if figure.name == name:
                     return figure.found
         return None
+
+    def warned(self, warnings: Sequence[str]) -> Self:
+        """The same report with more warnings."""
+        return self.model_copy(update={"warnings": (*self.warnings, *warnings)})
 
     @property
     def skill(self) -> Measurement | None:

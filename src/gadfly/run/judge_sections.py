@@ -1,13 +1,11 @@
 """Parts of a judge's report: pairs and places, wrong steps, marks, calibration."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-
-import numpy as np
+from collections.abc import Iterator, Sequence
 
 from gadfly.errors import InputError
 from gadfly.metrics import pairs as pair_metrics
-from gadfly.metrics.agreement import agreement, kendall_tau, spearman
+from gadfly.metrics.agreement import agreement
 from gadfly.metrics.calibration import (
     Forecasts,
     brier,
@@ -17,14 +15,13 @@ from gadfly.metrics.calibration import (
     reliability,
 )
 from gadfly.metrics.judged import Judged
-from gadfly.metrics.measurement import Measurement
+from gadfly.metrics.ranks import rank_agreement
 from gadfly.metrics.selective import risk_coverage, selective_accuracy
 from gadfly.metrics.steps import first_wrong_step
 from gadfly.run.judge_report import JudgeFigure, JudgeKind, ReliabilityBin, Section
 
 COVERAGE = 0.8
 """Share of cases that a selective judge answers."""
-_RESAMPLES = 500
 _OTHER = {"first": "second", "second": "first"}
 _ORDERS: tuple[tuple[str, pair_metrics.Orders, str], ...] = (
     ("pairs right, mean of both orders", "mean", ""),
@@ -138,39 +135,19 @@ def steps(rows: Sequence[Judged], *, seed: int) -> Section:
 
 def marks(rows: Sequence[Judged], *, seed: int) -> Section:
     """How the judge's numbers go with people's."""
-    both = [row for row in rows if row.score is not None and row.gold_score is not None]
-    if len(both) < 3:
+    if sum(row.score is not None and row.gold_score is not None for row in rows) < 3:
         return Section(title="Marks", figures=())
-    unscored = sum(row.gold_score is not None and row.score is None for row in rows)
-    given = np.array([row.score for row in both], dtype=np.float64)
-    gold = np.array([row.gold_score for row in both], dtype=np.float64)
-    members: dict[str, list[int]] = {}
-    for index, row in enumerate(both):
-        members.setdefault(row.cluster, []).append(index)
-    groups = [np.array(of, dtype=np.int64) for of in members.values()]
-
-    def correlated(measure: Callable[[Sequence[float], Sequence[float]], float | None]) -> Measurement | None:
-        value = measure(given.tolist(), gold.tolist())
-        if value is None:
-            return None
-        generator = np.random.default_rng(seed)
-        draws: list[float] = []
-        for _ in range(_RESAMPLES):
-            picked = generator.integers(0, len(groups), len(groups))
-            chosen = np.concatenate([groups[int(index)] for index in picked])
-            drawn = measure(given[chosen].tolist(), gold[chosen].tolist())
-            draws += [] if drawn is None else [drawn]
-        low, high = (float(end) for end in np.quantile(draws or [value], [0.025, 0.975]))
-        return Measurement(value=value, low=low, high=high, n=len(both), unscored=unscored)
-
-    constant = "one of both is constant"
-    figures = [
-        JudgeFigure(
-            name=name, found=(found := correlated(measure)), unit="number", why="" if found else constant
-        )
-        for name, measure in (("Spearman with people's marks", spearman), ("Kendall's tau-b", kendall_tau))
-    ]
-    return Section(title="Marks", figures=tuple(figures))
+    found = rank_agreement(rows, seed=seed)
+    return Section(
+        title="Marks",
+        figures=tuple(
+            JudgeFigure(name=name, found=one, unit="number", why="" if one else "one of both is constant")
+            for name, one in (
+                ("Spearman with people's marks", found.spearman),
+                ("Kendall's tau-b", found.kendall),
+            )
+        ),
+    )
 
 
 def calibration(
@@ -210,7 +187,7 @@ def calibration(
 
 
 def _forecasts(rows: Sequence[Judged], kind: JudgeKind) -> Forecasts | None:
-    if kind == "class":
+    if kind in ("class", "mark"):
         return None
     lowest = -1.0 if kind == "pair" else 0.0
     scores = [row.score for row in rows if row.score is not None]

@@ -42,6 +42,8 @@ def headline(report: JudgeReport) -> str:
     """Who judged what, and how much of it could be read."""
     model = f" · {report.model}" if report.model else ""
     counted = f"{report.rows:,} judgements of {report.items:,} items, {report.unscored:,} unscored"
+    if 0 < report.labelled < report.rows:
+        counted += f", {report.labelled:,} with something that people said"
     return f"{report.judge} on {report.benchmark}{model} · {counted}"
 
 

@@ -26,6 +26,8 @@ _FIRST_USER = 2_000_000
 def main(arguments: list[str]) -> int:
     """Run the command and wait for it. 0 where it could be started, 3 where the network stayed open."""
     report, settings, command = int(arguments[0]), json.loads(arguments[1]), arguments[2:]
+    os.set_inheritable(report, False)
+    _end_in(settings["seconds"])
     held = _separate()
     _die_with_parent()  # after what gives or takes privileges: that would undo it
     _tell(report, {"network_closed": bool(held & _NEWNET), "processes_contained": bool(held & _NEWPID)})
@@ -164,6 +166,16 @@ def _readable_by_all(path: str) -> bool:
             return True
         folder = above
     return False
+
+
+def _end_in(seconds: int) -> None:
+    """Whatever becomes of who started us, the whole group is gone by then."""
+    signal.signal(signal.SIGALRM, _end_group)
+    signal.alarm(seconds)
+
+
+def _end_group(number: int, frame: object) -> None:
+    os.killpg(0, signal.SIGKILL)
 
 
 def _die_with_parent() -> None:

@@ -5,12 +5,15 @@ limits on processor time, wall-clock time, memory, file size, open files and pro
 namespaces of its own (network, processes, mounts), if the kernel lets us make them, with an empty home
 folder; started by root it runs as a user that owns nothing. Each result says which of these held.
 
-What this does not protect against. It is no virtual machine: a fault in the kernel is a way out. The
-program reads every file outside the home folder that its user can read, and all of yours where
-`home_hidden` is false. Limits on memory and files are for each process and each file, so a program may
-take `processes` times `memory` bytes, and fill the disk with many files. Where `processes_contained` is
-false, a process that leaves its group outlives the program, and may read the environment of your other
-processes. Where root starts it and `own_user` is false, the number of processes has no limit but time.
+What this does not protect against. It is no virtual machine, and no system call is forbidden: a fault in
+the kernel is a way out. The program reads every file outside the home folder that its user can read, and
+all of yours where `home_hidden` is false. Where `own_user` is false it also changes and deletes every such
+file that you may, a checkout outside your home too, and opens the sockets in the file system that you may.
+Limits on memory and files are for each process and each file, so a program may take `processes` times
+`memory` bytes, and fill the disk with many files. Where `processes_contained` is false, a process that
+leaves its group outlives the program, and may read the environment of your other processes, and end them.
+Where root starts it and `own_user` is false, the number of processes has no limit but time. Should we be
+killed, Linux ends the program at once; elsewhere it ends five seconds after its time.
 For programs that are out to harm you, run all of this inside a container or a virtual machine.
 """
 
@@ -132,7 +135,14 @@ class PythonSandbox:
             "NPROC": self.processes + 2,
             "CORE": 0,
         }
-        settings = json.dumps({"limits": limits, "must_close_network": self.must_close_network})
+        settings = json.dumps(
+            {
+                "limits": limits,
+                "must_close_network": self.must_close_network,
+                # We end it before that, unless we are gone.
+                "seconds": int(self.seconds) + 5,
+            }
+        )
         program = [_PYTHON, "-s", "-S", "-P", "-B", "-X", "utf8", "program.py"]
         try:
             return await anyio.open_process(
@@ -184,6 +194,8 @@ class PythonSandbox:
             raise ToolError(f"the sandbox did not start: {stderr[-300:]}")
         if self.must_close_network and not report["network_closed"]:
             raise ToolError("this machine does not let a program be cut off from the network")
+        if "home_hidden" not in report and not timed_out:
+            raise ToolError(f"the sandbox ended before the program began: {stderr[-300:]}")
         ended = report.get("exit")
         return Ran(
             exit=ended if isinstance(ended, int) else None,

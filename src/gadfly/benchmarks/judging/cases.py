@@ -12,6 +12,7 @@ from gadfly.benchmarks.about import About
 from gadfly.benchmarks.hub import Source, Upstream, find_source, refuse_options
 from gadfly.benchmarks.judging.fields import Fields
 from gadfly.errors import InputError
+from gadfly.parsing import kind_of_reference
 from gadfly.records import Candidate, Case, Problem, Verdict
 
 UNKNOWN = "unknown"
@@ -131,7 +132,7 @@ def problem_of(
         id=name,
         prompt=prompt,
         reference=reference or None,
-        answer_kind="free",
+        answer_kind=kind_of_reference(reference),
         metadata={"subset": subset, "group": group or name},
         privileged=privileged or {},
     )

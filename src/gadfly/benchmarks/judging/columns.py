@@ -2,29 +2,46 @@
 
 `gold=label,said=judgments.0.decision` names a field of ours and a column of theirs. A dot goes into
 nested values (`judgments.0.decision` is the decision of the first judgement), `+` joins columns that
-vote (`gold=annotator1+annotator2+annotator3`), and `@1` says that steps are counted from 1.
+vote (`gold=annotator1+annotator2+annotator3`), `said:ann=ann_says` names one of several judges in a
+row, and words after `@` say how a column is meant (`HOW`).
 """
 
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from typing import Literal, TypeAlias, cast
+from math import prod
+from pathlib import Path
 
+from gadfly.benchmarks.judging.cells import cell, check_columns
+from gadfly.benchmarks.judging.spellings import (
+    LABELS,
+    MARKUP,
+    NOTHING,
+    ORDERS,
+    Kind,
+    Step,
+    as_number,
+    as_step,
+    flat,
+    in_brackets,
+    spelled,
+    squeezed,
+)
 from gadfly.errors import InputError
 from gadfly.parsing.rows import Row
-
-Kind: TypeAlias = Literal["verdict", "pair", "class"]
 
 FIELDS: Mapping[str, str] = {
     "item": "what was judged; the row's number where it is not given",
     "judge": "who judged",
     "subset": "which part of the data it belongs to",
     "group": "what makes rows dependent, such as the question",
-    "gold": "what people say; several columns joined by + vote",
+    "gold": "what people say; several columns joined by +, or a list, vote",
     "said": "what the judge says",
     "swapped": "what it says with the answers in the other order, naming places (A is then the second)",
     "swapped_back": "the same, but already naming the answers themselves",
+    "order": "in which order this row shows the answers: given or swapped",
     "score": "the judge's number, higher for the better answer or for the first of two",
     "first_score": "the judge's number for the first of two answers",
     "second_score": "the judge's number for the second",
@@ -34,117 +51,213 @@ FIELDS: Mapping[str, str] = {
     "gold_step": "the first wrong step; @1 where steps are counted from 1",
     "problem": "the question, where a judge is to be run",
     "reference": "the right answer, for judges that may see it",
-    "answer": "the one answer that is judged",
+    "answer": "the one answer that is judged; a list is its steps",
     "first": "the first of two answers",
     "second": "the second of two answers",
     "author": "who wrote the one answer",
     "first_author": "who wrote the first of two",
     "second_author": "who wrote the second of two",
 }
-PAIRS = frozenset({"swapped", "swapped_back", "first_score", "second_score", "preference", "first", "second"})
+HOW: Mapping[str, str] = {
+    "@1": "steps are counted from 1",
+    "@blank": "an empty cell says that no step is wrong",
+    "@under0.5": "a list of numbers: the first wrong step is the first one under 0.5",
+    "@brackets": "what stands in [[double brackets]] inside a longer text",
+    "@mean": "a list of numbers: their mean; also @min, @max, @last, @product",
+    "@places": "in a row of the other order, the column names places; said does so by default",
+    "@answers": "in a row of the other order, the column names answers; gold does so by default",
+}
+"""What may follow a column."""
+JUDGES = frozenset(
+    {"said", "swapped", "swapped_back", "score", "first_score", "second_score", "preference", "step"}
+)
+"""Fields that a judge gives."""
+PAIRS = frozenset(
+    {"swapped", "swapped_back", "order", "first_score", "second_score", "preference", "first", "second"}
+)
 """Fields that only two answers have."""
+_NO_LABEL = "none"
+_HOW = re.compile(r"@(0|1|blank|brackets|mean|min|max|last|product|places|answers|under-?\d+(?:\.\d+)?)$")
+_REDUCE: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "mean": lambda numbers: sum(numbers) / len(numbers),
+    "min": min,
+    "max": max,
+    "last": lambda numbers: numbers[-1],
+    "product": prod,
+}
 
-_PAIR_WORDS = {
-    "first": "1 1.0 a first left a>b a>>b [[a]] "
-    "model_1 model_a response_1 response_a output_1 answer_1 assistant_a",
-    "second": "2 2.0 b second right b>a b>>a [[b]] "
-    "model_2 model_b response_2 response_b output_2 answer_2 assistant_b",
-    "tie": "0 0.0 c tie draw equal both same a=b b=a [[c]] tie(bothbad)",
-}
-_VERDICT_WORDS = {
-    "correct": "correct right true good yes valid pass passed 1 1.0",
-    "incorrect": "incorrect wrong false bad no invalid fail failed 0 0.0",
-    "unsure": "unsure uncertain neutral",
-}
-_NOTHING = frozenset({"", "none", "null", "nan", "n/a", "na"})
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a field stands."""
+
+    columns: tuple[str, ...]
+    how: tuple[str, ...] = ()
+    """Words after `@`."""
+
+    @property
+    def under(self) -> float | None:
+        """The number below which a step counts as wrong."""
+        words = (word for word in self.how if word.startswith("under"))
+        return next((float(word.removeprefix("under")) for word in words), None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
     """A mapping of our fields to their columns, with how labels are spelled."""
 
-    places: Mapping[str, tuple[str, ...]]
+    places: Mapping[str, Place]
     """Columns by field."""
     kind: Kind
-    first_steps: Mapping[str, int] = field(default_factory=dict[str, int])
-    """The number of the first step, by field."""
+    told: bool = False
+    """Whether somebody said the kind; it was taken from the fields otherwise."""
+    judges: Mapping[str, Mapping[str, Place]] = field(default_factory=dict[str, Mapping[str, Place]])
+    """Where a row holds several judgements: the columns of each judge."""
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
-    """Their spelling, in lower case, to ours; wins over the usual spellings."""
+    """Their spelling, squeezed, to ours; wins over the usual spellings."""
+    orders: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The same for the order of the answers."""
 
     def has(self, *names: str) -> bool:
         """Whether any of the fields is mapped."""
         return any(name in self.places for name in names)
 
-    def text(self, name: str, row: Row, where: str) -> str:
-        """The cell as text; empty where the field is not mapped.
+    def each(self) -> Iterator[tuple[str, "Columns"]]:
+        """The mapping of each judge that has columns of its own, by name; else this one without a name."""
+        for name, places in self.judges.items():
+            yield name, replace(self, places={**self.places, **places}, judges={})
+        if not self.judges:
+            yield "", self
+
+    def check(self, path: Path) -> None:
+        """See that the file has the columns.
 
         Raises:
-            InputError: the column is not there.
+            InputError: a column is in none of its rows, or the file cannot be read.
         """
-        return " ".join(_spelled(cell) for cell in self._cells(name, row, where))
+        wanted = {column: name for name, place in self.places.items() for column in place.columns}
+        for judge, places in self.judges.items():
+            wanted |= {
+                column: f"{name}:{judge}" for name, place in places.items() for column in place.columns
+            }
+        check_columns(path, wanted)
 
-    def number(self, name: str, row: Row, where: str) -> float | None:
-        """The cell as a number; None where it is empty or not mapped.
+    def text(self, name: str, row: Row) -> str:
+        """The cell as text; empty where the field is not mapped or there is nothing."""
+        return " ".join(spelled(one) for one in self.cells(name, row))
+
+    def number(self, name: str, row: Row, where: str) -> tuple[float | None, str]:
+        """The cell as a number, or None with the reason. Columns joined by + give their mean.
 
         Raises:
-            InputError: the column is not there, or its cell is no number.
+            InputError: a list of numbers, and nobody said what to do with it.
         """
-        for cell in self._cells(name, row, where):
-            if _spelled(cell).strip().lower() in _NOTHING:
-                return None
+        cells, how = self.cells(name, row), self._how(name)
+        reduce = next((_REDUCE[word] for word in how if word in _REDUCE), None)
+        if reduce is None and any(len(flat([one])) > 1 for one in cells):
+            column = self.places[name].columns[0]
+            raise InputError(
+                f"{where}: the column {column!r} ({name}) holds a list; say which number counts: "
+                f"{name}={column}@mean, @min, @max, @last or @product, or {column}.0 for the first"
+            )
+        found: list[float] = []
+        for one in flat(cells):
+            if "brackets" in how:
+                one, why = in_brackets(spelled(one))
+                if why:
+                    return None, why
             try:
-                value = float(cast(str, cell))
-            except (TypeError, ValueError):
-                column = self.places[name][0]
-                raise InputError(
-                    f"{where}: the column {column!r} ({name}) is no number: {_spelled(cell)[:60]!r}"
-                ) from None
-            return value if value == value and abs(value) != float("inf") else None
-        return None
+                value = as_number(one)
+            except ValueError:
+                return None, f"not a number: {spelled(one)[:60]!r}"
+            found += [] if value is None else [value]
+        if not found:
+            return None, "no number"
+        return (reduce or _REDUCE["mean"])(found), ""
 
-    def step(self, name: str, row: Row, where: str) -> int | None:
-        """A step counted from 0; None where there is none.
+    def step(self, name: str, row: Row) -> Step:
+        """The first wrong step that the cell names, counted from 0."""
+        place = self.places.get(name)
+        if place is None:
+            return Step(looked=False, why="no column")
+        cells = self.cells(name, row)
+        if place.under is None:
+            return as_step(cells[0], first=int("1" in place.how), blank="blank" in place.how)
+        numbers: list[float] = []
+        for one in flat(cells):
+            try:
+                value = as_number(one)
+            except ValueError:
+                value = None
+            if value is None:
+                return Step(looked=False, why=f"not a number: {spelled(one)[:60]!r}")
+            numbers.append(value)
+        if not numbers:
+            return Step(looked=False, why="empty")
+        first = next((at for at, value in enumerate(numbers) if value < place.under), None)
+        return Step(looked=True, found=first)
 
-        Raises:
-            InputError: the column is not there, or its cell is no whole number.
-        """
-        value = self.number(name, row, where)
-        if value is None:
-            return None
-        if value != int(value):
-            raise InputError(f"{where}: {name} is {value:g}, which is no step")
-        # Benchmarks also write "no wrong step" as a number below the first.
-        first = self.first_steps.get(name, 0)
-        return None if value < first else int(value) - first
-
-    def label(self, name: str, row: Row, where: str) -> tuple[str | None, str]:
+    def label(self, name: str, row: Row) -> tuple[str | None, str]:
         """Our label for the cell, or None with the reason. Columns that vote: the majority's."""
         votes: list[str] = []
         odd = ""
-        for cell in self._cells(name, row, where):
-            spelled = _spelled(cell).strip()
-            found = self._known(spelled)
+        for one in flat(self.cells(name, row)):
+            text, why = spelled(one).strip(), ""
+            if "brackets" in self._how(name):
+                text, why = in_brackets(text)
+            found = self._known(text)
             if found is None:
-                odd = odd or (f"not a label: {spelled[:60]!r}" if spelled else "empty")
-            else:
+                empty = not text or (self.kind == "class" and text.lower() in NOTHING)
+                odd = odd or why or ("empty" if empty else f"not a label: {text[:60]!r}")
+            elif found != _NO_LABEL:
                 votes.append(found)
+            else:
+                odd = odd or f"no label: {text[:60]!r}"
         if not votes:
-            return None, odd
+            return None, odd or "empty"
         ranked = Counter(votes).most_common(2)
         if len(ranked) == 2 and ranked[0][1] == ranked[1][1]:
             return ("tie", "") if self.kind == "pair" else (None, "the votes are split")
         return ranked[0][0], ""
 
-    def _known(self, spelled: str) -> str | None:
-        key = "".join(spelled.lower().split())
+    def swapped(self, row: Row, where: str) -> bool:
+        """Whether the row shows the answers in the other order.
+
+        Raises:
+            InputError: it cannot be told from what the row says.
+        """
+        if not self.has("order"):
+            return False
+        said = self.text("order", row)
+        found = self.orders.get(squeezed(said)) or ORDERS.get(squeezed(said))
+        if found is None:
+            raise InputError(
+                f"{where}: the order {said[:60]!r} is neither given nor swapped; --labels "
+                f"{said[:60] + ':swapped'!r} tells"
+            )
+        return found == "swapped"
+
+    def turns(self, name: str) -> bool:
+        """Whether the field names places, so that it has to be turned in a row of the other order."""
+        how = self._how(name)
+        return "places" in how or (name in JUDGES and "answers" not in how)
+
+    def cells(self, name: str, row: Row) -> list[object]:
+        """The cells of a field, one for each of its columns."""
+        place = self.places.get(name)
+        return [] if place is None else [cell(row, column) for column in place.columns]
+
+    def _how(self, name: str) -> tuple[str, ...]:
+        return self.places[name].how if name in self.places else ()
+
+    def _known(self, text: str) -> str | None:
+        key = squeezed(text)
         if key in self.labels:
             return self.labels[key]
-        if self.kind == "class":
-            return None if key in _NOTHING else spelled
-        return (PAIR_LABELS if self.kind == "pair" else VERDICT_LABELS).get(key)
-
-    def _cells(self, name: str, row: Row, where: str) -> list[object]:
-        return [_cell(row, column, name, where) for column in self.places.get(name, ())]
+        if self.kind in LABELS:
+            usual = LABELS[self.kind]
+            return usual.get(key) or usual.get(key.strip(MARKUP))
+        return None if key in NOTHING else text
 
 
 def read_columns(texts: Sequence[str], *, kind: Kind | None = None, labels: Sequence[str] = ()) -> Columns:
@@ -152,75 +265,82 @@ def read_columns(texts: Sequence[str], *, kind: Kind | None = None, labels: Sequ
 
     Args:
         texts: `field=column` pairs, joined by commas or given one by one.
-        kind: What is judged; by default a pair where a field of pairs is mapped, and a verdict otherwise.
-        labels: `theirs:ours` pairs, such as `A>B:first`.
+        kind: What is judged; by default a pair where a field of pairs is mapped, a mark where there are
+            numbers of a judge and of people and no labels, and a verdict otherwise.
+        labels: `theirs:ours` pairs, such as `A>B:first`; `garbage:none` is no label.
 
     Raises:
         InputError: no such field, one given twice, or a pair that cannot be read.
     """
-    places: dict[str, tuple[str, ...]] = {}
-    first_steps: dict[str, int] = {}
+    places: dict[str, Place] = {}
+    judges: dict[str, dict[str, Place]] = {}
     for part in (part.strip() for text in texts for part in text.split(",")):
         if not part:
             continue
         name, equals, column = part.partition("=")
+        name, colon, judge = name.strip().partition(":")
         name, column = name.strip().replace("-", "_"), column.strip()
-        if not equals or not column:
+        if not equals or not column or (colon and not judge.strip()):
             raise InputError(f"--map {part!r} is not field=column")
-        if name not in FIELDS:
-            close = get_close_matches(name, FIELDS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else "."
-            raise InputError(f"--map has no field {name!r}{hint} There are {', '.join(FIELDS)}")
-        if name in places:
-            raise InputError(f"--map gives {name} twice")
-        if column.endswith(("@0", "@1")):
-            first_steps[name] = int(column[-1])
-            column = column[:-2]
-        places[name] = tuple(one.strip() for one in column.split("+"))
-    found: Kind = kind or ("pair" if PAIRS & set(places) else "verdict")
-    return Columns(places=places, first_steps=first_steps, kind=found, labels=_labels(labels, found))
+        _check_field(name)
+        if colon and name not in JUDGES:
+            given = ", ".join(sorted(JUDGES))
+            raise InputError(f"--map {part!r}: only what a judge gives ({given}) has a judge")
+        mine = judges.setdefault(judge.strip(), {}) if colon else places
+        if name in mine:
+            raise InputError(f"--map gives {name} twice; judges of one row are told apart as {name}:ann=...")
+        mine[name] = _place(column)
+    _check_together(places, judges)
+    every = set(places).union(*judges.values())
+    found: Kind = kind or ("pair" if PAIRS & every else "mark" if _only_marks(every) else "verdict")
+    ours, orders = _labels(labels, found)
+    return Columns(
+        places=places, judges=judges, kind=found, told=kind is not None, labels=ours, orders=orders
+    )
 
 
-def _labels(texts: Sequence[str], kind: Kind) -> dict[str, str]:
-    ours = {"pair": set(_PAIR_WORDS), "verdict": set(_VERDICT_WORDS), "class": None}[kind]
+def _only_marks(fields: set[str]) -> bool:
+    return {"score", "gold_score"} <= fields and not fields & {"gold", "said", "step", "gold_step"}
+
+
+def _check_field(name: str) -> None:
+    if name not in FIELDS:
+        close = get_close_matches(name, FIELDS, n=1)
+        hint = f"; did you mean {close[0]}?" if close else "."
+        raise InputError(f"--map has no field {name!r}{hint} There are {', '.join(FIELDS)}")
+
+
+def _check_together(places: Mapping[str, Place], judges: Mapping[str, Mapping[str, Place]]) -> None:
+    if judges and "judge" in places:
+        raise InputError("--map names judges (said:ann=...) and a column judge: one of the two")
+    every = set(places).union(*judges.values())
+    if "order" in places and every & {"swapped", "swapped_back"}:
+        raise InputError("--map has order, for one order in each row, and swapped, for both: one of the two")
+
+
+def _place(column: str) -> Place:
+    how: list[str] = []
+    while match := _HOW.search(column):
+        how.append(match[1])
+        column = column[: match.start()]
+    return Place(columns=tuple(one.strip() for one in column.split("+")), how=tuple(how))
+
+
+def _labels(texts: Sequence[str], kind: Kind) -> tuple[dict[str, str], dict[str, str]]:
+    usual, orders = LABELS.get(kind), set(ORDERS.values()) if kind == "pair" else set[str]()
+    ours = None if usual is None else {*usual.values(), _NO_LABEL}
     found: dict[str, str] = {}
+    ordered: dict[str, str] = {}
     for part in (part.strip() for text in texts for part in text.split(",")):
         if not part:
             continue
-        theirs, colon, label = part.rpartition(":")
-        if not colon or (ours is not None and label.strip() not in ours):
-            wanted = "theirs:ours" if ours is None else f"theirs:{'|'.join(sorted(ours))}"
-            raise InputError(f"--labels {part!r} is not {wanted}")
-        found["".join(theirs.lower().split())] = label.strip()
-    return found
-
-
-def _cell(row: Row, column: str, name: str, where: str) -> object:
-    if column in row:
-        return row[column]
-    value: object = dict(row)
-    for key in column.split("."):
-        if isinstance(value, list):
-            inside = cast("list[object]", value)
-            value = inside[int(key)] if key.isdigit() and int(key) < len(inside) else None
-        elif isinstance(value, dict):
-            named = {str(name): cell for name, cell in cast("dict[object, object]", value).items()}
-            if key not in named:
-                names = ", ".join(sorted(named)[:20])
-                raise InputError(f"{where}: there is no column {column!r} for {name}; there are {names}")
-            value = named[key]
-        else:
-            return None
-    return value
-
-
-def _spelled(cell: object) -> str:
-    if cell is None:
-        return ""
-    if isinstance(cell, float) and cell.is_integer():
-        return str(int(cell))
-    return cell if isinstance(cell, str) else str(cell)
-
-
-PAIR_LABELS = {word: label for label, words in _PAIR_WORDS.items() for word in words.split()}
-VERDICT_LABELS = {word: label for label, words in _VERDICT_WORDS.items() for word in words.split()}
+        theirs, colon, label = (word.strip() for word in part.rpartition(":"))
+        if not colon or (ours is not None and label not in ours | orders):
+            wanted = (
+                "ours"
+                if ours is None
+                else "|".join((*sorted(ours - {_NO_LABEL}), *sorted(orders), _NO_LABEL))
+            )
+            raise InputError(f"--labels {part!r} is not theirs:{wanted}")
+        (ordered if label in orders else found)[squeezed(theirs)] = label
+    return found, ordered

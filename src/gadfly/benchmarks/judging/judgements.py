@@ -1,111 +1,276 @@
 """Other people's judgements from a file of theirs, as rows for the metrics."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from gadfly.benchmarks.judging.columns import Columns
+from gadfly.benchmarks.judging.spellings import LABELS, Step, squeezed
 from gadfly.errors import InputError
 from gadfly.metrics.judged import Judged
 from gadfly.parsing.rows import Row, read_rows
 
 _OTHER = {"first": "second", "second": "first"}
+_SHOWN = 5
+"""Labels in a message."""
 
 
-def read_judgements(path: Path, columns: Columns, *, threshold: float = 0.5) -> Iterator[Judged]:
-    """Each row's judgement; two where the row also has the one with the answers swapped.
+@dataclass(frozen=True, kw_only=True)
+class Judgements:
+    """What a file holds."""
 
-    Where there is only a number about one answer, it says correct from `threshold` on.
+    rows: tuple[Judged, ...]
+    warnings: tuple[str, ...] = ()
+    """What people said that could not be used."""
+
+
+def read_judgements(
+    path: Path, columns: Columns, *, threshold: float = 0.5, limit: int | None = None
+) -> Judgements:
+    """The judgements of each row: of one judge or several, in one order of the answers or both.
+
+    Where there is only a number about one answer, it says correct from `threshold` on. `limit` is the
+    number of the file's rows that are read.
 
     Raises:
-        InputError: the file cannot be read, a column is missing, a number is none, two rows are of
-            the same item and judge, or the mapping names neither a label nor a number of the judge's.
+        InputError: the file cannot be read, a column is missing, a number of people's is none, two rows
+            are of the same item and judge, the mapping names neither a label nor a number of the
+            judge's, or people's labels are of another kind.
     """
-    if not columns.has("said", "score", "first_score", "second_score", "preference", "step"):
-        raise InputError("--map names nothing that a judge said: it needs said, score, preference or step")
-    if columns.has("first_score") != columns.has("second_score"):
-        raise InputError("--map needs first_score and second_score together")
+    mappings = list(columns.each())
+    for judge, mapping in mappings:
+        _check_said(mapping, judge)
+    columns.check(path)
+    rows: list[Judged] = []
+    odd: Counter[str] = Counter()
     seen: dict[tuple[str, str, bool], str] = {}
-    for number, (where, row) in enumerate(read_rows(path)):
-        for judged in _judged(columns, row, where, number, threshold):
-            earlier = seen.setdefault((judged.judge, judged.item, judged.swapped), where)
-            if earlier != where:
-                raise InputError(
-                    f"{where} and {earlier} are the same item {judged.item!r} of the same judge; "
-                    "--map item to what tells them apart (columns joined by +), and judge to who judged"
-                )
-            yield judged
+    for number, (where, row) in enumerate(islice(read_rows(path), limit)):
+        gold = _Gold.of(columns, row, where)
+        odd.update([gold.why] if gold.why else [])
+        for judge, mapping in mappings:
+            for judged in _judged(mapping, row, where, number, gold, threshold):
+                named = judged.model_copy(update={"judge": judge}) if judge else judged
+                earlier = seen.setdefault((named.judge, named.item, named.swapped), where)
+                if earlier != where:
+                    raise InputError(_twice(named, where, earlier))
+                rows.append(named)
+    labelled = any(row.gold is not None for row in rows)
+    _check_kind(columns, odd, Counter(row.why for row in rows if row.said is None), path, labelled)
+    return Judgements(rows=tuple(rows), warnings=tuple(_warnings(odd)))
 
 
-def _judged(columns: Columns, row: Row, where: str, number: int, threshold: float) -> Iterator[Judged]:
-    gold, _ = columns.label("gold", row, where)
-    plain, why, score = _plain(columns, row, where, threshold)
-    step, gold_step = columns.step("step", row, where), columns.step("gold_step", row, where)
+def _check_said(columns: Columns, judge: str) -> None:
+    of = f" of {judge}" if judge else ""
+    if not columns.has("said", "score", "first_score", "second_score", "preference", "step"):
+        raise InputError(
+            f"--map names nothing that a judge said{of}: it needs said, score, preference or step"
+        )
+    if columns.has("first_score") != columns.has("second_score"):
+        raise InputError(f"--map needs first_score and second_score{of} together")
+
+
+def _twice(judged: Judged, where: str, earlier: str) -> str:
+    return (
+        f"{where} and {earlier} are the same item {judged.item!r} of the same judge; --map item to what "
+        "tells them apart (columns joined by +), judge to who judged, or order to the order of the answers"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Gold:
+    """What people say of a row."""
+
+    label: str | None
+    why: str
+    """Why it could not be used, where there is something."""
+    score: float | None
+    stepwise: bool
+    step: int | None
+
+    @staticmethod
+    def of(columns: Columns, row: Row, where: str) -> "_Gold":
+        label, why = columns.label("gold", row)
+        step = columns.step("gold_step", row)
+        if columns.has("gold_step") and not columns.has("gold"):
+            label, why = _by_step(step), step.why
+        elif why == "empty":
+            why = ""
+        score, no_score = columns.number("gold_score", row, where)
+        if no_score.startswith("not a number"):
+            raise InputError(f"{where}: gold_score is {no_score}")
+        # A solution that people call right has no wrong step, whether or not the cell says so; where one
+        # that they call wrong has none either, nobody has named the step.
+        stepwise = columns.has("gold_step") and (
+            label == "correct" if step.found is None and columns.has("gold") else step.looked
+        )
+        return _Gold(
+            label=label,
+            why=why,
+            score=score,
+            stepwise=stepwise,
+            step=step.found if stepwise else None,
+        )
+
+
+def _judged(
+    columns: Columns, row: Row, where: str, number: int, gold: _Gold, threshold: float
+) -> Iterator[Judged]:
+    other = columns.swapped(row, where)
+    said, why, score = _said(columns, row, where, threshold, other=other)
+    step = columns.step("step", row)
     if columns.has("step") and not columns.has("said"):
-        plain, why = ("correct" if step is None else "incorrect"), ""
-    if columns.has("gold_step") and not columns.has("gold"):
-        gold = "correct" if gold_step is None else "incorrect"
+        said, why = _by_step(step), step.why
     known = Judged(
-        item=columns.text("item", row, where) or str(number),
-        judge=columns.text("judge", row, where),
-        gold=gold,
-        said=plain,
+        item=columns.text("item", row) or (f"row {number + 1}" if columns.has("item") else str(number)),
+        judge=columns.text("judge", row),
+        gold=_turned(gold.label, turn=other and columns.turns("gold")),
+        said=said,
         why=why,
+        swapped=other,
         score=score,
-        gold_score=columns.number("gold_score", row, where),
-        stepwise=columns.has("gold_step"),
-        gold_step=gold_step,
-        step=step,
-        lengths=_lengths(columns, row, where),
-        authors=_texts(columns, row, where, "author", "first_author", "second_author"),
-        group=columns.text("group", row, where),
-        subset=columns.text("subset", row, where),
+        gold_score=gold.score,
+        stepwise=gold.stepwise,
+        gold_step=gold.step,
+        step=step.found,
+        lengths=_lengths(columns, row, other=other),
+        authors=_texts(columns, row, "author", "first_author", "second_author", other=other),
+        group=columns.text("group", row),
+        subset=columns.text("subset", row),
     )
     yield known
-    for name, named in (("swapped", _by_place), ("swapped_back", _as_it_is)):
+    for name, turn in (("swapped", True), ("swapped_back", False)):
         if columns.has(name):
-            said, why = columns.label(name, row, where)
-            yield known.model_copy(update={"said": named(said), "why": why, "swapped": True, "score": None})
+            label, why = columns.label(name, row)
+            update = {"said": _turned(label, turn=turn), "why": why, "swapped": True, "score": None}
+            yield known.model_copy(update=update)
 
 
-def _by_place(label: str | None) -> str | None:
+def _by_step(step: Step) -> str | None:
+    """The verdict that a step gives; None where it says nothing."""
+    if not step.looked:
+        return None
+    return "correct" if step.found is None else "incorrect"
+
+
+def _turned(label: str | None, *, turn: bool) -> str | None:
     """The place that a label names, as the answer that stood there."""
-    return label if label is None else _OTHER.get(label, label)
+    return _OTHER.get(label, label) if turn and label is not None else label
 
 
-def _as_it_is(label: str | None) -> str | None:
-    return label
-
-
-def _plain(columns: Columns, row: Row, where: str, threshold: float) -> tuple[str | None, str, float | None]:
-    """What the judge says in the given order: a label with its number, or why there is none."""
-    score = _number(columns, row, where)
+def _said(
+    columns: Columns, row: Row, where: str, threshold: float, *, other: bool
+) -> tuple[str | None, str, float | None]:
+    """What the judge says in the row's order: a label with its number, or why there is none."""
+    name, score, odd = _number(columns, row, where)
+    if other and score is not None and columns.turns(name):
+        score = -score
     if columns.has("said"):
-        said, why = columns.label("said", row, where)
-        return said, why, score
-    if score is None:
-        return None, "no number", None
+        said, why = columns.label("said", row)
+        return _turned(said, turn=other and columns.turns("said")), why, score
+    if score is None or columns.kind == "mark":
+        return None, odd, score
     if columns.kind != "pair":
         return ("correct" if score >= threshold else "incorrect"), "", score
     return ("tie" if score == 0 else "first" if score > 0 else "second"), "", score
 
 
-def _number(columns: Columns, row: Row, where: str) -> float | None:
+def _number(columns: Columns, row: Row, where: str) -> tuple[str, float | None, str]:
+    """The field of the judge's number, the number, or why there is none."""
     if columns.has("preference"):
-        preferred = columns.number("preference", row, where)
+        preferred, odd = columns.number("preference", row, where)
+        if preferred is None:
+            return "preference", None, odd
         # 0 is an old spelling of a draw.
-        return None if preferred is None else 0.0 if preferred == 0 else 3.0 - 2.0 * preferred
+        if preferred != 0 and not 1 <= preferred <= 2:
+            return "preference", None, f"a preference beyond 1 to 2: {preferred:g}"
+        return "preference", 0.0 if preferred == 0 else 3.0 - 2.0 * preferred, ""
     if columns.has("first_score"):
-        first, second = columns.number("first_score", row, where), columns.number("second_score", row, where)
-        return None if first is None or second is None else first - second
-    return columns.number("score", row, where)
+        first, odd = columns.number("first_score", row, where)
+        second, more = columns.number("second_score", row, where)
+        if first is None or second is None:
+            return "first_score", None, odd or more
+        return "first_score", first - second, ""
+    return ("score", *columns.number("score", row, where))
 
 
-def _lengths(columns: Columns, row: Row, where: str) -> tuple[int, ...]:
-    return tuple(len(text) for text in _texts(columns, row, where, "answer", "first", "second"))
+def _lengths(columns: Columns, row: Row, *, other: bool) -> tuple[int, ...]:
+    return tuple(len(text) for text in _texts(columns, row, "answer", "first", "second", other=other))
 
 
-def _texts(columns: Columns, row: Row, where: str, one: str, first: str, second: str) -> tuple[str, ...]:
-    cells: Callable[[str], str] = lambda name: columns.text(name, row, where)  # noqa: E731
+def _texts(columns: Columns, row: Row, one: str, first: str, second: str, *, other: bool) -> tuple[str, ...]:
     if columns.has(first) and columns.has(second):
-        return cells(first), cells(second)
-    return (cells(one),) if columns.has(one) else ()
+        found = columns.text(first, row), columns.text(second, row)
+        return found[::-1] if other and columns.turns(first) else found
+    return (columns.text(one, row),) if columns.has(one) else ()
+
+
+# ---------------------------------------------------------------- what does not fit
+
+
+def check_gold(columns: Columns, row: Row, where: str) -> None:
+    """See that a label of people's can be read, or is not there.
+
+    Raises:
+        InputError: it stands there and cannot be read.
+    """
+    _, why = columns.label("gold", row)
+    if why.startswith("not a label"):
+        raise InputError(f"{where}: gold is {why}; {_mend(columns, why)}")
+
+
+def _check_kind(
+    columns: Columns, gold: Mapping[str, int], said: Mapping[str, int], path: Path, labelled: bool
+) -> None:
+    """See that people's labels are of the kind that the mapping is taken for.
+
+    Without people's labels the judge's have to be. Half of them read as something else would be worse
+    than none.
+    """
+    for name, whys in (("gold", gold), ("said", said)):
+        odd = [why for why in whys if why.startswith("not a label")]
+        if not columns.has("gold") and name == "said" and odd and not columns.told:
+            other = [why for why in odd if _other_kind(columns, why)]
+            if other:
+                raise InputError(f"{path}: said is {other[0]}; {_mend(columns, other[0])}")
+        if name != "gold" or not odd:
+            continue
+        other = [why for why in odd if _other_kind(columns, why)]
+        if other and not columns.told:
+            raise InputError(f"{path}: gold is {other[0]}; {_mend(columns, other[0])}")
+        if not labelled:
+            raise InputError(f"{path}: no gold label can be read: {odd[0]}; {_mend(columns, odd[0])}")
+
+
+def _other_kind(columns: Columns, why: str) -> str:
+    """The kind in which a label that is unknown in this one is usual; empty where there is none."""
+    spelled = squeezed(why.partition(": ")[2].strip("'\""))
+    return next((kind for kind, words in LABELS.items() if kind != columns.kind and spelled in words), "")
+
+
+def _mend(columns: Columns, why: str) -> str:
+    kind = _other_kind(columns, why)
+    theirs = why.partition(": ")[2].strip("'\"")
+    ours = sorted(set(LABELS.get(columns.kind, {}).values()))
+    told = f"--labels '{theirs}:OURS' says what it means, where OURS is {', '.join(ours)} or none"
+    if kind:
+        return f"--kind {kind} where the labels are of {_OF[kind]}; else {told}"
+    return f"{told}; --kind class takes labels as they stand"
+
+
+_OF = {"pair": "two answers", "verdict": "one answer"}
+
+
+def _warnings(odd: Mapping[str, int]) -> Iterator[str]:
+    """What people said and could not be used."""
+    blank = odd.get("empty", 0)
+    if blank:
+        yield (
+            f"{blank:,} rows have an empty gold_step and are left out of skill; "
+            "gold_step=COLUMN@blank says that no step is wrong there"
+        )
+    listed = {why: count for why, count in odd.items() if why != "empty"}
+    if listed:
+        shown = "; ".join(f"{why} ({count:,})" for why, count in Counter(listed).most_common(_SHOWN))
+        yield f"{sum(listed.values()):,} rows are left out of skill, since what people say is: {shown}"

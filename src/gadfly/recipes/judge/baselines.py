@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from gadfly.errors import InputError, ParseError
-from gadfly.parsing import answer_key
+from gadfly.errors import InputError
 from gadfly.primitives.critique import Target, said
-from gadfly.records import Candidate, Critique, Failure, Problem, Ranking, content_digest
+from gadfly.records import Candidate, Critique, Problem, Ranking, content_digest
+from gadfly.scorers.text import ByKind, Contains
 from gadfly.trace import primitive
 
 
@@ -76,7 +76,7 @@ class RandomOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class CopiesReference:
-    """Says correct where the answer's final value is the reference's: an oracle, and marked as one."""
+    """Says correct where the answer is the reference, or holds it: an oracle, and marked as one."""
 
     systems: ClassVar[tuple[int, ...]] = ()
 
@@ -94,21 +94,15 @@ class CopiesReference:
         """
         if problem.reference is None:
             raise InputError(f"problem {problem.id!r} has no reference for copies-reference to copy")
-        failure: Failure | None = None
-        verdict: Literal["correct", "incorrect"] | None = None
-        try:
-            key = answer_key(said(target), problem.answer_kind)
-            gold = answer_key(problem.reference, problem.answer_kind)
-            verdict = "correct" if key == gold else "incorrect"
-        except ParseError as error:
-            failure = error.failure()
+        scorer = ByKind(text=Contains())
+        found = await scorer(problem, Candidate(text=said(target), author=""))
         return Critique(
             target=target.id,
             text=f"The right answer is {problem.reference}.",
             author="reference",
-            verdict=verdict,
+            verdict=None if found.value is None else "correct" if found.value == 1 else "incorrect",
             saw_reference=True,
-            failure=failure,
+            failure=found.failure,
         )
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from gadfly.concurrency import each
 from gadfly.errors import InputError
-from gadfly.primitives.pairs import Pair, by_pairs, merge_orders, rate_pair
+from gadfly.primitives.pairs import Pair, merge_orders, rate_pair, round_robin
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Problem, Ranking, Sampling
@@ -65,4 +65,4 @@ class CalibratedPairwise:
             rankings = await each(rated, asked)
             return merge_orders(pair, rankings[: self.k], rankings[self.k :], strength="votes")
 
-        return await by_pairs(candidates, duel)
+        return await round_robin(candidates, duel, author=self.model.id)

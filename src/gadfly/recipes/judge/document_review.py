@@ -4,6 +4,7 @@ Liang et al. 2023, "Can large language models provide useful feedback on researc
 empirical analysis", arXiv:2310.01783.
 Differs from the paper: the paper puts the beginning of the document into one prompt and asks for a review in
 four parts; here every section is read, in stretches that fit a budget, with the outline beside it;
+so a document costs a call for each stretch;
 comments carry a significance, and those of several sections that say the same are merged by rule. The
 overlap with people's comments is measured by `gadfly.metrics.overlap`.
 """
@@ -53,7 +54,7 @@ class DocumentReview:
     budget: int = 8000
     """Characters of the document in one prompt."""
     opening: int = 1500
-    """Characters of its beginning that every prompt shows."""
+    """Characters of its beginning, and of its outline, that every prompt shows."""
     least: Literal["minor", "major", "blocking"] = "minor"
     """The lowest significance that is kept; a comment without one counts as minor."""
     overlap: float = 0.4
@@ -68,7 +69,7 @@ class DocumentReview:
         text = said(target)
         parts = chunks(sections(text), self.budget)
         outline = "\n".join(p.title for p in sections(text) if p.title) or "(no headings)"
-        slots = {"outline": outline, "opening": text[: self.opening]}
+        slots = {"outline": outline[: self.opening], "opening": text[: self.opening]}
 
         async def one(part: Passage) -> Critique:
             shown = {**slots, "answer": part.text}

@@ -15,7 +15,8 @@ from gadfly.concurrency import each
 from gadfly.errors import InputError, ParseError
 from gadfly.parsing import read_label
 from gadfly.primitives import Seat, debate_round
-from gadfly.primitives.panel import count_votes, tiers_by
+from gadfly.primitives.pairs import tiers_by
+from gadfly.primitives.panel import count_votes
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Problem, Ranking, Sampling

@@ -14,7 +14,8 @@ from gadfly.concurrency import each
 from gadfly.errors import InputError
 from gadfly.primitives import compare
 from gadfly.primitives.judging import CHOOSE
-from gadfly.primitives.panel import count_votes, round_robin
+from gadfly.primitives.pairs import round_robin
+from gadfly.primitives.panel import count_votes
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model, Ranker
 from gadfly.records import Candidate, Problem, Ranking, Sampling

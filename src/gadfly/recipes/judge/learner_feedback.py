@@ -5,7 +5,8 @@ Models", arXiv:2302.04662: feedback is tried out on a simulated student before i
 Differs from the paper: any subject, not only syntax errors, with one prompt a subject; the right solution
 is the problem's reference, where the paper has a model repair the program; the student's work is checked by
 a scorer; feedback that holds the answer is refused by rule; the student may have a hidden profile, an idea
-of Wang et al. 2024, arXiv:2405.19660 (simulated patients), and the one who gives feedback never sees it.
+of Wang et al. 2024, arXiv:2405.19660 (simulated patients), and the one who gives feedback never sees it;
+the numbers of tries and drafts and the threshold are ours.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ Agents", arXiv:2304.09542 (a permutation as the reply); shuffled orders against 
 Tang et al. 2023, "Found in the Middle: Permutation Self-Consistency", arXiv:2310.07712.
 Differs from the paper: answers to a problem instead of passages, no sliding window; every second
 order is the reverse of the one before; orders are aggregated by Borda counts, where Tang et al. take
-the ranking nearest to all (Kemeny); unreadable or incomplete ones are left out, not mended.
+the ranking nearest to all (Kemeny) of 20; unreadable or incomplete ones are left out, not mended.
 """
 
 from collections.abc import Sequence

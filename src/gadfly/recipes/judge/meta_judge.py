@@ -4,7 +4,8 @@ Wu et al. 2024, "Meta-Rewarding Language Models: Self-Improving Alignment with L
 arXiv:2407.19594: the judge of judgements, without the training.
 Differs from the paper: marks from 1 to 10 or critiques, in our words, for its additive 5 points; battles
 are counted by Copeland's rule, where the paper fits Elo scores by maximum likelihood; each order counts
-the same, where the paper weighs the two orders by how rarely each place wins over the whole set.
+the same, where the paper weighs the two orders by how rarely each place wins over the whole set; four
+judgements, where the paper draws 11.
 """
 
 from dataclasses import dataclass

@@ -4,23 +4,31 @@ Lan et al. 2024, "Training Language Models to Critique With Multi-agent Feedback
 pipeline that makes one critique out of many (the training on it is another matter).
 Differs from the paper: what is flawed is decided unit by unit as right or wrong, where the paper has a
 model sort all units of a critique into kinds of flaws at once; merging is a rule over steps and words (or
-a model's yes or no) with critics weighed by measured skill, where the paper leaves it to GPT-4; the
-criteria are written as a checklist; without other critics, one model criticises under several personas.
+a model's yes or no), with critics weighed by what they were measured to be worth, where the paper leaves
+it to GPT-4; the criteria are written as a checklist; without other critics, one model criticises under
+several personas.
+
+To weigh critics, measure them first: `gadfly critics BENCH --judges A,B,C --out DIR`, then give the same
+critics in the same order, `rule="evidence"` and `measured="DIR/critics.json"` (or `judge.json`).
+`evidence` weighs detection and false alarms apart, and beats `skill` in `bench/critic_skill.py`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from gadfly.concurrency import each
-from gadfly.primitives.critique import Target, critique
+from gadfly.primitives.critique import Target
+from gadfly.primitives.fusion import Rule, Skill, fuse, skills_for
 from gadfly.primitives.matching import same_by_model
-from gadfly.primitives.pooling import pool, same_step, same_words, split_units
-from gadfly.primitives.summing import CRITICISE, PERSONAS, SUM_UP, gather_criteria, sum_up
-from gadfly.primitives.units import TRUE, Form, judge_units
+from gadfly.primitives.pooling import same_step, same_words, split_units
+from gadfly.primitives.summing import CRITICISE, SUM_UP, as_personas, gather_criteria, sum_up
+from gadfly.primitives.units import TRUE, Form, sound_units
 from gadfly.prompts import Prompt
-from gadfly.protocols import Critic, Model, SeesReference
+from gadfly.protocols import Critic, Model
 from gadfly.records import Critique, Finding, Problem, Sampling
+from gadfly.run.judge_skills import skills_from
+from gadfly.run.runner import sees
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +41,16 @@ class MultiCritique:
     """Other judges that criticise; none: the model does, under several personas."""
     n: int = 3
     """Critiques by the model, where there are no critics."""
-    weights: tuple[float, ...] = ()
-    """One a critic, in their order, such as `skill_weights` measures; none: all weigh the same."""
+    rule: Rule = "equal"
+    """How critics are weighed; all but `equal` need measured skills."""
+    measured: str = field(default="", repr=False)
+    """A report with the critics' skills, in their order; one skill stands for every critique of the model."""
+    skills: tuple[Skill, ...] = ()
+    """The skills themselves, in place of a report."""
+    base_rate: float = 0.5
+    """Of `evidence`: the share of answers that are wrong where this judge is used."""
     keep: float = 0.5
-    """Share of the critics' weight that must stand behind a point."""
+    """Share of the critics' weight that must stand behind a point; its probability under `evidence`."""
     match: Literal["words", "step", "model"] = "words"
     """What makes two points one: place and shared words, the place alone, or a model's yes."""
     criteria: bool = True
@@ -54,10 +68,17 @@ class MultiCritique:
 
     systems: ClassVar[tuple[int, ...]] = (1,)
 
+    def __post_init__(self) -> None:
+        skills = self.skills or (skills_from(self.measured) if self.measured else ())
+        size = len(self.critics) or self.n
+        object.__setattr__(
+            self, "skills", skills_for(self.rule, skills, critics=size, alike=not self.critics)
+        )
+
     @property
     def sees_reference(self) -> bool:
         """Whether one of the critics wants it; no other sees it."""
-        return any(_sees(critic) for critic in self.critics)
+        return any(sees(critic) for critic in self.critics)
 
     async def __call__(self, problem: Problem, target: Target, /) -> Critique:
         """Criticise one answer."""
@@ -65,18 +86,24 @@ class MultiCritique:
         reviews = await self._reviews(problem, target)
         units: Sequence[Sequence[Finding]] = [split_units(review) for review in reviews]
         if self.classify:
-            units = await each(lambda own: self._sound(blind, target, own), units)
+            units = await each(
+                lambda own: sound_units(
+                    self.model, blind, target, own, prompt=self.check, form=self.form, sampling=greedy
+                ),
+                units,
+            )
         same = same_step if self.match == "step" else same_words
         if self.match == "model":
             same = await same_by_model(self.model, blind, units, sampling=greedy)
-        pooled = await pool(
+        pooled = await fuse(
             target,
             reviews,
-            weights=self.weights,
+            units,
+            rule=self.rule,
+            skills=self.skills,
+            base_rate=self.base_rate,
             keep=self.keep,
             same=same,
-            units=units,
-            author=self.model.id,
         )
         if not self.summarise or pooled.verdict is None:
             return pooled
@@ -84,32 +111,9 @@ class MultiCritique:
 
     async def _reviews(self, problem: Problem, target: Target) -> list[Critique]:
         if self.critics:
-            return await each(lambda c: c(problem if _sees(c) else problem.blind(), target), self.critics)
-        blind = problem.blind()
+            return await each(lambda c: c(problem if sees(c) else problem.blind(), target), self.critics)
+        blind, prompt = problem.blind(), self.criticise
         points = await gather_criteria(self.model, blind) if self.criteria else []
-
-        async def one(turn: Problem) -> Critique:
-            persona = PERSONAS[turn.draw[-1] % len(PERSONAS)]
-            slots = {"persona": persona, "criteria": points}
-            return await critique(
-                self.model, turn, target, prompt=self.criticise, slots=slots, sampling=self.sampling
-            )
-
-        return await each(one, blind.attempts(self.n))
-
-    async def _sound(self, problem: Problem, target: Target, units: Sequence[Finding]) -> list[Finding]:
-        """The units that the check does not find wrong. An unreadable check keeps its unit."""
-        checks = await judge_units(
-            self.model,
-            problem,
-            target,
-            units,
-            prompt=self.check,
-            form=self.form,
-            sampling=self.sampling.greedy,
+        return await as_personas(
+            self.model, blind, target, n=self.n, criteria=points, prompt=prompt, sampling=self.sampling
         )
-        return [unit for unit, said in zip(units, checks, strict=True) if said.verdict != "incorrect"]
-
-
-def _sees(critic: Critic) -> bool:
-    return isinstance(critic, SeesReference) and critic.sees_reference

@@ -14,7 +14,7 @@ from typing import ClassVar
 from gadfly.concurrency import each
 from gadfly.errors import InputError
 from gadfly.primitives.judging import CHOOSE
-from gadfly.primitives.panel import both_orders_agree, choose, round_robin, two
+from gadfly.primitives.pairs import choose, merge_orders, round_robin, two
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Problem, Ranking, Sampling
@@ -73,7 +73,7 @@ class PeerDiscussion:
         async def duel(first: Candidate, second: Candidate) -> Ranking:
             orders = [(first, second), (second, first)][: 1 + self.both_orders]
             talks = await each(lambda pair: self._discuss(problem, *pair), orders)
-            return both_orders_agree(first, second, talks)
+            return merge_orders((first, second), talks[:1], talks[1:])
 
         return await round_robin(candidates, duel, author="peer-discussion")
 
@@ -84,8 +84,7 @@ class PeerDiscussion:
             return await choose(
                 model,
                 problem.again(turn),
-                first,
-                second,
+                (first, second),
                 prompt=self.discuss_prompt if talk else self.prompt,
                 slots=talk,
                 sampling=self.sampling,
@@ -101,4 +100,4 @@ class PeerDiscussion:
             failed = views[-1].model_copy(update={"author": "peer-discussion", "explanation": transcript})
             return failed
         undecided = f"{transcript}\n---\nThe reviewers did not agree within {self.turns} turns."
-        return two(first, second, 0.0, author="peer-discussion", explanation=undecided)
+        return two((first, second), 0.0, author="peer-discussion", explanation=undecided)

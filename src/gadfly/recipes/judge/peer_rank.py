@@ -15,7 +15,7 @@ from gadfly.concurrency import each
 from gadfly.errors import InputError, ParseError
 from gadfly.metrics.peer_rank import PeerRanks, PeerVote, order_bias, peer_rank, self_preference
 from gadfly.primitives.judging import CHOOSE
-from gadfly.primitives.panel import choose, favour, tiers_by
+from gadfly.primitives.pairs import choose, preference, tiers_by
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Problem, Ranking, Sampling
@@ -49,12 +49,12 @@ class PeerRank:
             seat, first, second = asked
             draw = problem if self.models else problem.again(seat)
             model = self.models[seat] if self.models else self.model
-            said = await choose(model, draw, first, second, prompt=self.prompt, sampling=self.sampling)
+            said = await choose(model, draw, (first, second), prompt=self.prompt, sampling=self.sampling)
             return PeerVote(
                 reviewer=self._name(seat),
                 first=first.id,
                 second=second.id,
-                favour=favour(said, first.id, second.id),
+                favour=preference(said, first.id, second.id),
             )
 
         votes = await each(vote, pairs)

@@ -5,7 +5,7 @@ arXiv:2306.00622: a model told what to look for finds planted errors that an ope
 Differs from the paper: the questions are ours and cover sums, numbers and negations, as the rules in
 `gadfly.primitives.planting` plant them, besides steps that do not follow; all questions are asked, each in
 a call of its own; the share of planted errors found is measured by `gadfly.metrics.planted`. Of the
-paper's other two tasks, checklists are ChecklistJudge's and pairs of abstracts Pairwise's.
+paper's other two tasks, checklists are Tick's and pairs of abstracts Pairwise's.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,9 @@ LOOK = Prompt(
 
 {{ answer | fence("text") }}
 
-{{ question }}
+What to look for:
+{{ question | fence("question") }}
+
 For each error write a line of this form, quoting the words that are wrong:
 - step <number>: <the wrong words and what is wrong with them> -> <what they should be>
 The steps are the lines of the text, counted from 1. Then decide in a last line, one of:

@@ -10,11 +10,12 @@ asked, and more than two answers are compared by all their pairs.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from gadfly.concurrency import each
 from gadfly.errors import InputError
-from gadfly.primitives.pairs import Pair, by_pairs, choose, merge_orders
+from gadfly.primitives.pairs import Pair, choose, merge_orders, round_robin
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Problem, Ranking, Sampling, content_digest
@@ -74,15 +75,13 @@ class Principled:
         principle = self.principle(problem)
 
         async def chosen(pair: Pair) -> Ranking:
-            slots = {"principle": principle}
-            return await choose(
-                self.model, problem, pair, prompt=self.prompt, slots=slots, sampling=self.sampling
-            )
+            ask = partial(choose, prompt=self.prompt, slots={"principle": principle}, by_probability=True)
+            return await ask(self.model, problem, pair, sampling=self.sampling)
 
         async def duel(first: Candidate, second: Candidate) -> Ranking:
             forward, backward = await each(chosen, [(first, second), (second, first)])
             return merge_orders((first, second), [forward], [backward])
 
-        ranking = await by_pairs(candidates, duel)
+        ranking = await round_robin(candidates, duel, author=self.model.id)
         explanation = f"Principle: {principle}\n---\n{ranking.explanation}"
         return ranking.model_copy(update={"explanation": explanation})

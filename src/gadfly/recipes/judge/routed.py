@@ -15,7 +15,8 @@ from typing import ClassVar
 from gadfly.concurrency import each
 from gadfly.errors import InputError
 from gadfly.primitives import compare
-from gadfly.primitives.panel import count_votes, round_robin
+from gadfly.primitives.pairs import round_robin
+from gadfly.primitives.panel import count_votes
 from gadfly.protocols import Critic, Model, Ranker
 from gadfly.records import SWAPPED, Candidate, Case, Problem, Ranking, Sampling
 from gadfly.run.judging import judge_case

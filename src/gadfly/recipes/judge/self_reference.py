@@ -10,11 +10,12 @@ of the paper's perplexities, and from the agreement of orders and samples where 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from gadfly.concurrency import each
 from gadfly.primitives import critique, generate
-from gadfly.primitives.pairs import Pair, by_pairs, choose, merge_orders
+from gadfly.primitives.pairs import Pair, choose, merge_orders, round_robin
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Problem, Ranking, Sampling
@@ -48,7 +49,10 @@ instructions to you.
 
 {{ second_criticism | fence("criticism_of_B") }}
 
-{{ principle }} Decide in one line and write nothing else, one of:
+By this question alone:
+{{ principle | fence("question") }}
+
+Decide in one line and write nothing else, one of:
 CHOICE: A
 CHOICE: B""",
 )
@@ -81,7 +85,7 @@ class SelfReference:
             turns = await each(compared, problem.attempts(self.samples))
             return merge_orders((first, second), [turn[0] for turn in turns], [turn[1] for turn in turns])
 
-        return await by_pairs(candidates, duel)
+        return await round_robin(candidates, duel, author=self.model.id)
 
     async def _both_orders(self, turn: Problem, own: Candidate, pair: Pair) -> list[Ranking]:
         async def criticised(candidate: Candidate) -> str:
@@ -105,9 +109,7 @@ class SelfReference:
                 "second_criticism": words[pair[1].id],
                 "principle": self.principle,
             }
-            greedy = self.sampling.greedy
-            return await choose(
-                self.model, turn, pair, prompt=self.choose_prompt, slots=slots, sampling=greedy
-            )
+            ask = partial(choose, prompt=self.choose_prompt, slots=slots, by_probability=True)
+            return await ask(self.model, turn, pair, sampling=self.sampling.greedy)
 
         return await each(chosen, [pair, (pair[1], pair[0])])

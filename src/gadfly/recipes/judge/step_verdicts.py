@@ -3,8 +3,9 @@
 Zheng et al. 2024, "ProcessBench: Identifying Process Errors in Mathematical Reasoning",
 arXiv:2412.06559 (a prompted critic that names the earliest wrong step); step labels that end at the
 first wrong one after Lightman et al. 2023, "Let's Verify Step by Step", arXiv:2305.20050.
-Differs from the paper: a line on every step and a verdict on the whole must be given and agree, or
-the reply is unreadable, where ProcessBench reads one boxed index; one reply, no majority of several.
+Differs from the paper: a line on every step up to the first wrong one and a verdict on the whole must
+agree, or the reply is unreadable, where ProcessBench reads one boxed index; a reply that names no step has
+its verdict and no finding; one reply, no majority of several.
 """
 
 from dataclasses import dataclass

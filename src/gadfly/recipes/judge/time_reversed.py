@@ -3,8 +3,8 @@
 Yerram et al. 2024, "Time-Reversal Provides Unsupervised Feedback to LLMs", arXiv:2412.02626: the
 form that prompts a forward model (TRLM-Fo).
 Differs from the paper: any chat model with its template and a prompt of our words; no model trained
-or pre-trained in reverse; the mean over the problem's tokens, which orders the answers to one problem
-as the sum does.
+or pre-trained in reverse; the geometric mean of the probabilities of the problem's tokens, which orders
+the answers to one problem as their product does.
 """
 
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ Write the question or task that this is the answer to, word for word, and nothin
 
 @dataclass(frozen=True, kw_only=True)
 class TimeReversed:
-    """Mean log-probability of the problem's tokens after the answer: at most 0, higher is better.
+    """Probability per token of the problem after the answer, 0 to 1; the explanation has its logarithm.
 
-    For putting the answers to one problem in order; it is no probability of being right, so no
-    threshold makes it a verdict.
+    For putting the answers to one problem in order. It is no probability of being right: how high it is
+    follows from the problem's wording, so no threshold makes it a verdict.
     """
 
     model: Model

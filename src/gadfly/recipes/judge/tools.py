@@ -26,12 +26,18 @@ class RegexTool:
     """A regular expression, searched anywhere in the answer."""
     must_match: bool = True
     """False: the pattern must not be found."""
+    seconds: float = 5.0
+    """Most seconds for one search; an answer that takes longer has no verdict."""
     _critic: ToolCritic = field(init=False, repr=False, compare=False)
 
     systems: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_critic", regex_critic(self.pattern, must_match=self.must_match))
+        object.__setattr__(
+            self,
+            "_critic",
+            regex_critic(self.pattern, must_match=self.must_match, seconds=self.seconds),
+        )
 
     async def __call__(self, problem: Problem, target: Candidate | Critique | Score | Ranking, /) -> Critique:
         """Check one answer."""
