@@ -13,6 +13,7 @@ _COMMANDS = (
     ("judge", "judge:judge", "One judge or critic on things that people have judged."),
     ("critics", "critics:critics", "Several critics or judges side by side on the same things."),
     ("reproduce", "reproduce:reproduce", "Published numbers, computed again from their raw records."),
+    ("export", "export:export", "What runs came to, as rows to train on."),
     ("show", "show:show", "One rollout of a run as a tree, or a comparison's table."),
     ("recipes", "listings:recipes", "The methods there are."),
     ("benchmarks", "benchmarks:app", "The problems there are; `audit` tries their checkers."),

@@ -99,7 +99,11 @@ ANSWER: no
 class Units(Record):
     """A list of units in JSON form."""
 
-    units: tuple[str, ...]
+    # The schema keeps a small model from an empty list and from empty claims; neither is a fault of its own.
+    units: Annotated[
+        tuple[Annotated[str, Field(json_schema_extra={"minLength": 8, "maxLength": 300})], ...],
+        Field(json_schema_extra={"minItems": 1, "maxItems": 12}),
+    ]
 
 
 class Judgement(Record):

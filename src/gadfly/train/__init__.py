@@ -1,0 +1,1 @@
+"""Training rows: made from rollouts, cleaned, and written in the formats that trainers read."""
