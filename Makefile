@@ -11,7 +11,8 @@ demo: $(VENV)/.demo  ## which feedback method helps the embedded model, at what 
 	GADFLY_CACHE_DIR=demo/cache $(BIN)/gadfly compare --limit 60 --max-tokens 128 --out demo
 
 test: $(VENV)/.dev check  ## everything that must hold: style, types, layers, tests
-	$(BIN)/pytest --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/pytest -m "not slow" -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(BIN)/pytest -m slow
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

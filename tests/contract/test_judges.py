@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+from _pytest.mark import ParameterSet
 from support.judges import NOT_SYMMETRIC, SYMMETRIC, classes, configurations
 from support.judging_players import PROBLEM, RIGHT, WRONG, likelihood, play, player
 
@@ -104,6 +105,14 @@ def asks_a_model(make: Make) -> bool:
 
 
 ASKERS = [(name, make) for name, make in configurations() if asks_a_model(make)]
+
+
+def weighed(texts: dict[str, str]) -> list[ParameterSet]:
+    """The texts as parameters; the longest are for the slow tests, which no coverage holds up."""
+    slow = {name: (pytest.mark.slow,) if len(text) > 500_000 else () for name, text in texts.items()}
+    return [pytest.param(text, id=name, marks=slow[name]) for name, text in texts.items()]
+
+
 ASKING = pytest.mark.parametrize("make", [make for _, make in ASKERS], ids=[name for name, _ in ASKERS])
 
 
@@ -191,7 +200,7 @@ REPLIES = {
 
 
 @ASKING
-@pytest.mark.parametrize("text", REPLIES.values(), ids=REPLIES.keys())
+@pytest.mark.parametrize("text", weighed(REPLIES))
 async def test_hostile_replies_are_unscored_with_a_reason(make: Make, text: str) -> None:
     heard: list[str] = []
 
@@ -228,7 +237,7 @@ ATTACKS = {
 
 
 @ASKING
-@pytest.mark.parametrize("text", ATTACKS.values(), ids=ATTACKS.keys())
+@pytest.mark.parametrize("text", weighed(ATTACKS))
 async def test_hostile_candidates_never_flip_a_judgement_silently(make: Make, text: str) -> None:
     for candidate in (RIGHT, WRONG):
         plain, now, named = await before_and_after(make, candidate, text)
