@@ -5,10 +5,13 @@ import math
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
 import anyio
+import anyio.to_thread
 import pytest
+from anyio.testing import wait_all_tasks_blocked
 
 from gadfly.concurrency import each
 from gadfly.errors import ContextLengthError, InputError, UnsupportedError
@@ -21,6 +24,7 @@ torch: Any = pytest.importorskip("torch", reason="needs the extra 'train'")
 transformers: Any = pytest.importorskip("transformers", reason="needs the extra 'train'")
 
 from gadfly.models.transformers import HiddenModel, Transformers, load  # noqa: E402
+from gadfly.models.transformers_weights import Loaded, read  # noqa: E402
 
 pytestmark = pytest.mark.anyio
 
@@ -230,17 +234,28 @@ async def test_samples_follow_the_models_distribution(tiny: Transformers, plain:
     assert {one.text for one in await each(tiny.complete, narrow)} == {token}
 
 
-async def test_equal_prompts_of_a_batch_are_read_once_and_reported_as_cached(tiny: Transformers) -> None:
+async def test_equal_prompts_of_a_batch_are_read_once_and_reported_as_cached(
+    tiny: Transformers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, everyone_waits = Event(), Event()
+
+    def read_once_everyone_waits(*given: Any, **options: Any) -> Loaded:
+        reading.set()
+        everyone_waits.wait(60)
+        return read(*given, **options)
+
+    monkeypatch.setattr("gadfly.models.transformers.read", read_once_everyone_waits)
     answers: list[Completion] = []
 
     async def together() -> None:
         answers.extend(await each(tiny.complete, [asking("Same", draw=(n,)) for n in range(4)]))
 
     async with anyio.create_task_group() as group:
-        for n in range(8):  # what comes while a batch runs is the next batch
-            group.start_soon(tiny.complete, asking("Before", draw=(n,), max_tokens=60))
-        await anyio.sleep(0.05)
-        group.start_soon(together)
+        group.start_soon(tiny.complete, asking("Before"))
+        await anyio.to_thread.run_sync(reading.wait, 60)
+        group.start_soon(together)  # what comes while a batch runs is the next batch
+        await wait_all_tasks_blocked()
+        everyone_waits.set()
     used = [one.usage for one in answers]
     assert {one.input_tokens for one in used} == {23}
     assert sorted(one.cached_input_tokens for one in used) == [0, 23, 23, 23]
