@@ -11,7 +11,6 @@ from typing import Any, cast
 import anyio
 import anyio.to_thread
 import pytest
-from anyio.testing import wait_all_tasks_blocked
 
 from gadfly.concurrency import each
 from gadfly.errors import ContextLengthError, InputError, UnsupportedError
@@ -24,7 +23,7 @@ torch: Any = pytest.importorskip("torch", reason="needs the extra 'train'")
 transformers: Any = pytest.importorskip("transformers", reason="needs the extra 'train'")
 
 from gadfly.models.transformers import HiddenModel, Transformers, load  # noqa: E402
-from gadfly.models.transformers_weights import Loaded, read  # noqa: E402
+from gadfly.models.transformers_weights import Loaded, Source, read  # noqa: E402
 
 pytestmark = pytest.mark.anyio
 
@@ -239,10 +238,10 @@ async def test_equal_prompts_of_a_batch_are_read_once_and_reported_as_cached(
 ) -> None:
     reading, everyone_waits = Event(), Event()
 
-    def read_once_everyone_waits(*given: Any, **options: Any) -> Loaded:
+    def read_once_everyone_waits(source: Source, *, dtype: str, device: str) -> Loaded:
         reading.set()
         everyone_waits.wait(60)
-        return read(*given, **options)
+        return read(source, dtype=dtype, device=device)
 
     monkeypatch.setattr("gadfly.models.transformers.read", read_once_everyone_waits)
     answers: list[Completion] = []
@@ -254,7 +253,7 @@ async def test_equal_prompts_of_a_batch_are_read_once_and_reported_as_cached(
         group.start_soon(tiny.complete, asking("Before"))
         await anyio.to_thread.run_sync(reading.wait, 60)
         group.start_soon(together)  # what comes while a batch runs is the next batch
-        await wait_all_tasks_blocked()
+        await anyio.wait_all_tasks_blocked()
         everyone_waits.set()
     used = [one.usage for one in answers]
     assert {one.input_tokens for one in used} == {23}

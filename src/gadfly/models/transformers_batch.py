@@ -82,7 +82,7 @@ def write(loaded: Loaded, rows: Sequence[Writing]) -> None:
     for row in rows:
         row.shared = len(row.prompt) if row.prompt in seen else 0
         seen.add(row.prompt)
-    alive, cache, logits = list(rows), output.past_key_values, output.logits[:, -1]
+    alive, cache, logits = list(rows), output.cache, output.logits[:, -1]
     chosen = [place[row.prompt] for row in rows]
     if chosen != list(range(len(prompts))):
         mask, logits = _select(chosen, cache, mask, logits)
@@ -100,7 +100,7 @@ def write(loaded: Loaded, rows: Sequence[Writing]) -> None:
             input_ids=tokens[:, None],
             attention_mask=mask,
             position_ids=mask.sum(1, keepdim=True) - 1,
-            past_key_values=cache,
+            cache=cache,
             use_cache=True,
         ).logits[:, -1]
 
