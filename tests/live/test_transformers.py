@@ -24,58 +24,17 @@ transformers: Any = pytest.importorskip("transformers", reason="needs the extra 
 
 from gadfly.models.transformers import HiddenModel, Transformers, load  # noqa: E402
 from gadfly.models.transformers_weights import Loaded, Source, read  # noqa: E402
+from gadfly.train.tiny import write_tiny  # noqa: E402
 
 pytestmark = pytest.mark.anyio
 
-SPECIAL = ("<|end|>", "<|turn|>")
-LETTERS = [chr(code) for code in range(32, 127)] + ["\n"]
-TEMPLATE = (
-    "{% for m in messages %}<|turn|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|turn|>assistant\n{% endif %}"
-)
 CONTEXT = 256
-
-
-def write_tokenizer(folder: Path) -> int:
-    """One token a character, so that every text has one tokenization; the number of tokens."""
-    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
-
-    vocabulary = {token: index for index, token in enumerate([*SPECIAL, "<unk>", *LETTERS])}
-    tokenizer = cast(Any, Tokenizer)(cast(Any, models.WordLevel)(vocabulary, unk_token="<unk>"))
-    tokenizer.pre_tokenizer = cast(Any, pre_tokenizers.Split)(Regex(r"[\s\S]"), "isolated")
-    tokenizer.decoder = decoders.Fuse()
-    tokenizer.add_special_tokens(
-        [cast(Any, AddedToken)(token, special=True, normalized=False) for token in SPECIAL]
-    )
-    fast = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, eos_token="<|end|>", unk_token="<unk>", chat_template=TEMPLATE
-    )
-    fast.save_pretrained(folder)
-    return len(fast)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Llama of about a million parameters with random weights, saved as any model is."""
-    folder = tmp_path_factory.mktemp("tiny") / "tiny-llama"
-    size = write_tokenizer(folder)
-    torch.manual_seed(0)
-    config = transformers.LlamaConfig(
-        vocab_size=size,
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=CONTEXT,
-        initializer_range=0.3,
-        bos_token_id=None,
-        eos_token_id=0,
-        pad_token_id=0,
-    )
-    model = transformers.LlamaForCausalLM(config)
-    model.save_pretrained(folder)
-    return folder
+    return write_tiny(tmp_path_factory.mktemp("tiny") / "tiny-llama", context=CONTEXT, spread=0.3)
 
 
 @pytest.fixture

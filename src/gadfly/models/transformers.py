@@ -110,7 +110,7 @@ class Transformers:
         loaded = await self._engine.run(job)
         if not isinstance(job.work, Writing):
             raise ServerFailed("the engine gave no answer")
-        return _completion(loaded, job.work, model=self.id, seconds=elapsed(start))
+        return completion_of(loaded, job.work, model=self.id, start=start)
 
     async def score(self, prefix: Request, continuation: str, /) -> Tokens:
         """Log-probabilities of `continuation` as the assistant's next words, under the raw model.
@@ -170,7 +170,8 @@ class Transformers:
         return Engine(start, size=self.batch, context=self.context)
 
 
-def _completion(loaded: Loaded, work: Writing, *, model: str, seconds: float) -> Completion:
+def completion_of(loaded: Loaded, work: Writing, *, model: str, start: float) -> Completion:
+    """What an engine wrote, as a completion; `start` is the clock when it was asked."""
     ids = work.output[:-1] if work.output[-1] in loaded.ends else work.output
     texts = loaded.spell(ids)
     text = "".join(texts)
@@ -192,7 +193,7 @@ def _completion(loaded: Loaded, work: Writing, *, model: str, seconds: float) ->
             input_tokens=len(work.prompt),
             cached_input_tokens=work.shared,
             output_tokens=len(work.output),
-            seconds=seconds,
+            seconds=elapsed(start),
         ),
         tokens=None
         if wanted is None

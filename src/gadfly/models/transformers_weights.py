@@ -135,7 +135,7 @@ def _convert(path: Path, target: Path) -> None:
     exact: Any = transformers.GgufConfig(dequantize=True)
     where: dict[str, Any] = {"gguf_file": path.name, "local_files_only": True}
     try:
-        with _quiet():
+        with quiet():
             tokenizer: Any = cast(Any, transformers.AutoTokenizer).from_pretrained(path.parent, **where)
             model: Any = cast(Any, transformers.AutoModelForCausalLM).from_pretrained(
                 path.parent, quantization_config=exact, dtype=torch.float32, **where
@@ -147,7 +147,7 @@ def _convert(path: Path, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
         tokenizer.save_pretrained(draft)
-        with _quiet():
+        with quiet():
             model.save_pretrained(draft)
         with suppress(FileExistsError):  # another process was first, with the same result
             _rename(draft, target)
@@ -223,7 +223,7 @@ def read(source: Source, *, dtype: str, device: str) -> Loaded:
     folder = source.folder()
     where = _device(device)
     try:
-        with _quiet():
+        with quiet():
             tokenizer: Any = cast(Any, transformers.AutoTokenizer).from_pretrained(
                 folder, local_files_only=True
             )
@@ -279,7 +279,7 @@ def _device(name: str) -> torch.device:
 
 
 @contextmanager
-def _quiet() -> Generator[None]:
+def quiet() -> Generator[None]:
     """Without the library's progress bars, which write over ours."""
     shown = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()
