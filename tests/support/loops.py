@@ -8,6 +8,7 @@ from gadfly.metrics.correction import Corrected
 from gadfly.metrics.diversity import Variety
 from gadfly.metrics.judged import Judged
 from gadfly.metrics.measurement import Sample
+from gadfly.metrics.overoptimisation import Rewarded
 from gadfly.run.improvement import (
     Answers,
     Arm,
@@ -16,7 +17,6 @@ from gadfly.run.improvement import (
     Evaluation,
     Improvement,
     PhaseCost,
-    Rewarded,
 )
 
 FAMILIES = ("products", "sums", "differences")
@@ -70,8 +70,9 @@ def checkpoint(
     prefix: str = "round",
 ) -> Checkpoint:
     """A model that solves each problem with its own probability; greedy is right where that is above luck."""
-    # The luck of a problem is the same for all models, as a hard problem is hard for all.
-    right = [Random(f"luck {i}").random() < chance for i, chance in enumerate(solve)]
+    # Most problems have one luck for all models; one in five has another for each.
+    lucks = [f"luck {i}" if i % 5 else f"luck {number} {i}" for i in range(len(solve))]
+    right = [Random(luck).random() < chance for luck, chance in zip(lucks, solve, strict=True)]
     evaluation = Evaluation(
         answers=answers(right, unread=0.3 if number == 0 else 0.05, seed=number),
         pool=pool(solve, k, seed=number) if k else (),
@@ -114,13 +115,13 @@ def costs(rounds: int, *, feedback: bool = True) -> tuple[PhaseCost, ...]:
     return (evaluated, *later)
 
 
-def rewards(n: int, proxy: float, gold: float, *, seed: int = 0) -> tuple[Rewarded, ...]:
-    """Rewarded answers of training whose mean reward and mean truth are about these."""
+def rewards(n: int, gold: float, *, proxy: float = 0.4, seed: int = 0) -> tuple[Rewarded, ...]:
+    """Rewarded answers of training: so many are right, and a right one gets 0.3 more than `proxy`."""
     random = Random(f"rewards {seed}")
     found: list[Rewarded] = []
     for i in range(n):
         right = random.random() < gold
-        value = min(1.0, max(0.0, random.gauss(proxy + (0.1 if right else -0.05), 0.15)))
+        value = min(1.0, max(0.0, random.gauss(proxy + (0.3 if right else 0.0), 0.15)))
         found.append(Rewarded(problem=f"train-{i}", proxy=round(value, 4), gold=right))
     return tuple(found)
 

@@ -18,6 +18,7 @@ from gadfly.metrics.correction import Corrected
 from gadfly.metrics.diversity import Variety
 from gadfly.metrics.judged import Judged
 from gadfly.metrics.measurement import Sample
+from gadfly.metrics.overoptimisation import Rewarded
 from gadfly.records import Record, Text
 
 IMPROVEMENT = "improvement.json"
@@ -83,16 +84,6 @@ class Evaluation(Record):
     def k(self) -> int:
         """Samples a problem."""
         return len(self.pool[0]) if self.pool else 0
-
-
-class Rewarded(Record):
-    """One answer of training: what it was rewarded with, and whether it was right."""
-
-    problem: Text
-    proxy: float | None
-    """The training reward; None: unscored."""
-    gold: bool | None
-    """By the exact checker; None: unscored."""
 
 
 class Checkpoint(Record):
