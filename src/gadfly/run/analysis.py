@@ -109,15 +109,24 @@ def gather_pool(rollouts: Iterable[Rollout], problems: Sequence[str], size: int)
     complete = tuple(tuple(one for one in row if one is not None) for row in rows.values())
     if any(len(row) < size for row in complete):
         raise InputError(f"the pool lacks attempts: every problem needs {size}")
-    accuracy = estimators.majority_curve(complete)
+    return pool_of(complete, usage=usage, stopped=stopped)
+
+
+def pool_of(samples: tuple[tuple[Sample, ...], ...], *, usage: Usage = Usage(), stopped: int = 0) -> Pool:
+    """A pool with its curves, from its samples.
+
+    Raises:
+        InputError: it is empty, ragged or too large.
+    """
+    accuracy = estimators.majority_curve(samples)
     return Pool(
-        samples=complete,
+        samples=samples,
         usage=usage,
-        by_tokens=Voting(accuracy=accuracy, tokens=estimators.tokens_curve(complete)[:, 0]),
+        by_tokens=Voting(accuracy=accuracy, tokens=estimators.tokens_curve(samples)[:, 0]),
         by_output_tokens=Voting(
-            accuracy=accuracy, tokens=estimators.tokens_curve(complete, output_only=True)[:, 0]
+            accuracy=accuracy, tokens=estimators.tokens_curve(samples, output_only=True)[:, 0]
         ),
-        passed=estimators.pass_curve(complete),
+        passed=estimators.pass_curve(samples),
         stopped=stopped,
     )
 

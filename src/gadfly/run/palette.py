@@ -1,6 +1,7 @@
 """Colours of the picture and the report. The report's style sheet gives each a light and a dark value."""
 
 from gadfly.run.comparison import Verdict
+from gadfly.run.improvement import Phase
 
 INK, MUTED, PAPER, VOTING, GRID = "#1b1f24", "#5c6670", "#fffffe", "#4a5560", "#d9dee3"
 
@@ -10,6 +11,15 @@ VERDICTS: dict[Verdict, str] = {
     "loses to voting": "#c75000",
     "cannot tell": "#0072b2",
     "baseline": "#4a5561",
+}
+
+ARMS = ("#0072b2", "#c75000", "#008060", "#4a5560", "#a8508f")
+"""Of loops and controls, in their order."""
+PHASES: dict[Phase, str] = {
+    "generation": "#0072b2",
+    "feedback": "#d98a1f",
+    "training": "#008060",
+    "evaluation": "#b4bec8",
 }
 
 VARIABLES = {
