@@ -8,6 +8,7 @@ import anyio.to_thread
 
 from gadfly.errors import ParseError, boundary
 from gadfly.parsing import read_findings, read_verdict
+from gadfly.parsing.answers import final_answer
 from gadfly.primitives.critique import Target, said
 from gadfly.prompts import clean
 from gadfly.protocols import Scorer
@@ -82,6 +83,50 @@ class ScorerCritic:
             saw_reference=score.saw_reference,
             failure=score.failure,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerKeyCritic:
+    """A teacher with the answer key: says whether the answer is right, and else what it should be.
+
+    An oracle, and its critiques say so. It writes what a critic is to learn to write; the verdict stands in
+    a last line, as models are asked for it.
+    """
+
+    scorer: Scorer
+    name: str = "answer key"
+
+    @property
+    def sees_reference(self) -> bool:
+        """Yes."""
+        return True
+
+    @primitive
+    async def __call__(self, problem: Problem, target: Target, /) -> Critique:
+        """Hold the target's final answer against the key."""
+        candidate = target if isinstance(target, Candidate) else Candidate(text=said(target), author="")
+        score = await self.scorer(problem, candidate)
+        right = score.value is not None and score.value >= 1.0
+        given = _stated(candidate.text)
+        text = (
+            f"The answer {given} is right."
+            if right
+            else f"The answer should be {problem.reference}" + (f", not {given}." if given else ".")
+        )
+        return Critique(
+            target=target.id,
+            text=f"{text}\nVERDICT: {'correct' if right else 'incorrect'}",
+            author=self.name,
+            verdict="correct" if right else "incorrect",
+            saw_reference=True,
+        )
+
+
+def _stated(text: str) -> str:
+    try:
+        return final_answer(text)
+    except ParseError:
+        return ""
 
 
 @dataclass(frozen=True, kw_only=True)

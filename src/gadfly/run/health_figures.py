@@ -20,7 +20,7 @@ from gadfly.metrics.measurement import Measurement
 from gadfly.run.figures import STYLE
 from gadfly.run.health import ArmHealth, CheckpointHealth, Compared, Health
 from gadfly.run.improvement import Phase
-from gadfly.run.palette import ARMS, GRID, INK, MUTED, PAPER, PHASES, VOTING
+from gadfly.run.palette import ARMS, GRID, INK, MUTED, PAPER, PHASES
 
 Point: TypeAlias = tuple[float, Measurement]
 

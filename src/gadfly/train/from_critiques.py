@@ -1,14 +1,25 @@
 """Rows from critiques and what they led to: critiques, corrections, before against after, steps."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from typing import Literal, TypeAlias
 
 from gadfly.primitives.generate import split_steps
+from gadfly.prompts import Prompt
 from gadfly.records import Candidate, Critique, Verdict
 from gadfly.run.judging import first_wrong_step
 from gadfly.train.from_rollouts import Dropped
-from gadfly.train.rows import Correction, CritiqueRow, Preference, Span, Stepwise, Turn, Weighted
+from gadfly.train.rows import (
+    PROBLEM,
+    Correction,
+    CritiqueRow,
+    Preference,
+    PromptCompletion,
+    Span,
+    Stepwise,
+    Turn,
+    Weighted,
+)
 from gadfly.train.sources import Oracle, Sourced, admitted, answer_turn, note
 
 Worth: TypeAlias = Literal["all", "agrees", "fixed"]
@@ -189,6 +200,58 @@ def corrections(
                 lineage=lineage,
                 labelling_only=source.labelling("" if last is None else last.explanation),
             )
+
+
+def rewrites(
+    rollouts: Iterable[Sourced],
+    *,
+    prompt: Prompt,
+    keep: float | None = 1.0,
+    oracle: Oracle = "refuse",
+    dropped: Dropped = None,
+) -> Iterator[PromptCompletion]:
+    """Rewrites as answers to the prompt that asked for them: how to mend a draft by what a critic says.
+
+    Args:
+        rollouts: A solver's that rewrites its answers.
+        prompt: How a rewrite is asked for, with slots `problem`, `answer` and `critiques`.
+        keep: The least mark of the last answer; None asks for none.
+        oracle: What becomes of answers that were shaped by the reference.
+        dropped: Counts what is left out, by reason.
+    """
+    for source in rollouts:
+        chain = _chain(source)
+        if len(chain) < 2 or not chain[-2][1]:
+            note(dropped, "no revision")
+            continue
+        (draft, reviews), last = chain[-2], chain[-1][0]
+        mark = source.score(last.id)
+        if keep is not None and (mark is None or mark.value is None or mark.value < keep):
+            note(dropped, "unscored" if mark is None else "below the mark")
+            continue
+        lineage = source.lineage(
+            policy=last.author,
+            author="" if mark is None else mark.author,
+            saw_reference=mark is not None and mark.saw_reference,
+        )
+        if admitted(lineage, oracle, dropped):
+            yield PromptCompletion(
+                prompt=asked(source, prompt, draft, reviews),
+                completion=(answer_turn(last),),
+                lineage=lineage,
+                labelling_only=source.labelling(),
+            )
+
+
+def asked(source: Sourced, prompt: Prompt, draft: Candidate, reviews: Sequence[Critique]) -> tuple[Turn, ...]:
+    """The turns that ask for a rewrite of a draft."""
+    slots: dict[str, object] = {
+        "problem": source.rollout.problem.text,
+        "answer": draft.text,
+        "critiques": [review.text for review in reviews],
+    }
+    rendered = prompt.render({name: slots[name] for name in prompt.slots})
+    return tuple(Turn(role=one.role, content=one.content, author=PROBLEM) for one in rendered)
 
 
 def _value(source: Sourced, candidate: Candidate) -> float | None:

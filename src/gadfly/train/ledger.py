@@ -1,0 +1,51 @@
+"""What every phase of an arm took, kept in one small file, so that a resumed loop knows what it spent."""
+
+import json
+from pathlib import Path
+
+from gadfly.errors import InputError
+from gadfly.run.improvement import PhaseCost
+from gadfly.train.export import write_whole
+
+LEDGER = "costs.json"
+
+
+class Ledger:
+    """Costs by the name of what was done, written as they come."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what an earlier session wrote.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        self._file = folder / LEDGER
+        self._costs: dict[str, PhaseCost] = {}
+        if self._file.exists():
+            try:
+                given = json.loads(self._file.read_text(encoding="utf-8"))
+                self._costs = {name: PhaseCost.model_validate(cost) for name, cost in given.items()}
+            except (OSError, ValueError) as error:
+                raise InputError(f"{self._file} cannot be read: {error}") from error
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._costs
+
+    def keep(self, name: str, cost: PhaseCost) -> None:
+        """Write down what was done; what is there already stays, for it was paid when it was done first."""
+        if name in self._costs:
+            return
+        self._costs[name] = cost
+        told = {key: value.model_dump(mode="json") for key, value in self._costs.items()}
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self._file, json.dumps(told, indent=1) + "\n")
+
+    @property
+    def costs(self) -> tuple[PhaseCost, ...]:
+        """Everything, by round and phase."""
+        return tuple(sorted(self._costs.values(), key=lambda cost: (cost.round, cost.phase)))
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of everything but evaluation."""
+        return sum(cost.seconds for cost in self._costs.values() if cost.phase != "evaluation")

@@ -1,0 +1,102 @@
+"""Training rows on this machine: weights opened, rows learned, the result written where models load it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from gadfly.errors import InputError
+from gadfly.models.transformers_weights import locate
+from gadfly.parsing.spec import read_spec
+from gadfly.records import content_digest
+from gadfly.run.manifest import describe
+from gadfly.train.fit import Examples, OnStep, Training, examples_of, fit
+from gadfly.train.folder import MODEL, TrainFolder
+from gadfly.train.learner import Tuning, open_learner
+from gadfly.train.objective import RowObjective
+from gadfly.train.plan import Plan
+from gadfly.train.publish import publish_weights
+from gadfly.train.round import Trained, Weights
+from gadfly.train.rows import AnyRow
+
+E = TypeVar("E")
+_TRAINABLE = ("embedded", "llamacpp", "openvino", "transformers")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalTrainer:
+    """Trains in this process; under `accelerate launch`, on several devices."""
+
+    tuning: Tuning = Tuning()
+    device: str = "auto"
+    on_step: OnStep | None = None
+
+    def __call__(
+        self, start: str, rows: Sequence[AnyRow], objective: RowObjective[E], plan: Plan, out: Path, /
+    ) -> Trained:
+        """Train, going on where an earlier session stopped; a finished training is read, not made again.
+
+        Raises:
+            InputError: as `fit` and `open_learner`.
+        """
+        learner = open_learner(
+            start,
+            tuning=self.tuning,
+            device=self.device,
+            head=objective.needs_head,
+            reference=objective.needs_reference,
+        )
+        examples = examples_of(rows, objective, learner.policy.codec, plan)
+        steps = plan.length(len(examples.kept))
+        training = Training(
+            learner=learner,
+            objective=objective,
+            batches=examples,
+            plan=plan,
+            steps=steps,
+            request={
+                "weights": locate(start).name,
+                "objective": describe(objective),
+                "tuning": self.tuning.model_dump(mode="json"),
+                "plan": plan.model_dump(mode="json"),
+                "rows": content_digest([row.id for row in rows]),
+            },
+            rows=len(examples.kept),
+            left_out=examples.left_out,
+        )
+        folder = fit(training, out, on_step=self.on_step)
+        if not folder.finished:
+            folder.finish(model=publish_weights(learner, out))
+        return _trained(folder, tokens=_tokens(examples, objective, plan, steps))
+
+
+def trainable(model: str) -> Weights:
+    """The weights behind a model's specification.
+
+    Raises:
+        InputError: the model is a server's, or another whose weights are not at hand.
+    """
+    spec = read_spec(model)
+    if spec.name not in _TRAINABLE:
+        raise InputError(
+            f"{spec.name} gives answers and no weights; train embedded, transformers:FOLDER or a .gguf file"
+        )
+    return Weights(model=model, start=spec.target)
+
+
+def _trained(folder: TrainFolder, *, tokens: int) -> Trained:
+    last = folder.lines[-1] if folder.lines else None
+    return Trained(
+        weights=Weights(model=folder.manifest.model, start=str(folder.path / MODEL)),
+        steps=folder.manifest.steps,
+        tokens=tokens,
+        rows=folder.manifest.rows or 0,
+        seconds=folder.manifest.seconds,
+        figures={} if last is None else last.figures,
+    )
+
+
+def _tokens(examples: Examples[E], objective: RowObjective[E], plan: Plan, steps: int) -> int:
+    """Tokens over all steps, prompts included, padding not."""
+    lengths = [objective.length(example) for example in examples.kept]
+    return sum(lengths[place] for step in range(steps) for place in plan.places(step, len(lengths)))
