@@ -37,7 +37,7 @@ from gadfly.run.judging import returns  # noqa: E402
 from gadfly.run.manifest import Manifest  # noqa: E402
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
+ROOM_PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
@@ -79,7 +79,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", ROOM_PAGES, ids=lambda page: page.name)
 def test_a_page_does_what_it_shows(page: Path) -> None:
     blocks = blocks_of(page)
     for place, block in enumerate(blocks):
@@ -123,7 +123,7 @@ def run_console(block: Block, where: str, *, compare: bool) -> None:
             assert ended.out.strip() == expected.strip(), f"{where}: {command}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", ROOM_PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in _LINK.findall(page.read_text(encoding="utf-8")):
         if "://" not in target:
@@ -219,7 +219,7 @@ def _recipe(entry: RecipeEntry) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-PAGES = {"solve": "recipes.md", "judge": "judges.md", "collect": "collectors.md"}
+ROOM_PAGES = {"solve": "recipes.md", "judge": "judges.md", "collect": "collectors.md"}
 
 
 def papers_page() -> str:
@@ -227,7 +227,7 @@ def papers_page() -> str:
     running = [system for system in systems if system.status == "running"]
     planned = sum(system.status == "planned" for system in systems)
     outside = sum(system.status == "outside" for system in systems)
-    page = {one.name: PAGES[one.room] for one in list_recipes()}
+    page = {one.name: ROOM_PAGES[one.room] for one in list_recipes()}
     rows: list[str] = []
     for system in running:
         links = ", ".join(f"[{name}]({page[name]}#{name})" for name in system.recipes)

@@ -24,6 +24,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "UniversalSelfConsistency": [{"n": 3}],
     "FineGrainedSelfConsistency": [{"n": 4}],
     "UltraFeedback": [{"n": 2}],
+    "ILF": [{"n": 2}],
     "ConstitutionalAI": [{"rounds": 2}, {"view": "preference"}],
 }
 

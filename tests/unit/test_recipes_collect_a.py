@@ -1,7 +1,7 @@
 """Collectors of ratings, principles, feedback and meta-skills: the effect each paper is about."""
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,12 @@ from support.collecting import collected, plays, sums
 from gadfly.errors import InputError
 from gadfly.models.scripted import Scripted
 from gadfly.recipes.collect.constitutional_ai import ConstitutionalAI
+from gadfly.recipes.collect.ilf import ILF
+from gadfly.recipes.collect.self_meta_skills import SelfMetaSkills
 from gadfly.recipes.collect.ultra_feedback import PRINCIPLES, UltraFeedback
-from gadfly.records import Request
-from gadfly.train.rows import CritiqueRow, Preference, PromptCompletion, VectorReward, row_parts
+from gadfly.records import Candidate, Critique, Problem, Request
+from gadfly.trace import primitive
+from gadfly.train.rows import Correction, CritiqueRow, Preference, PromptCompletion, VectorReward, row_parts
 from gadfly.train.sources import read_runs
 
 # ---------------------------------------------------------------- UltraFeedback
@@ -134,3 +137,101 @@ def test_the_rows_say_which_run_and_problem_they_are_from(tmp_path: Path) -> Non
     for row in rows:
         assert row.lineage.benchmark == "sums"
         assert [known[name] for name in row.lineage.rollouts] == [row.lineage.problem]
+
+
+# ---------------------------------------------------------------- ILF
+
+
+def drafts_and_rewrites() -> Scripted:
+    """The draft lacks a unit; of its rewrites only the second one takes the feedback up."""
+    return plays(
+        ("How much of the feedback", lambda request: f"SCORE: {10 if 'apples' in _new(request) else 1}"),
+        ("what has to change", "Say apples of what."),
+        ("An earlier solution", lambda request: "2 apples" if request.draw == (1,) else "It is 2."),
+        ("What is", "2"),
+    )
+
+
+def _new(request: Request) -> str:
+    return request.messages[-1].content.partition("<new_version>")[2]
+
+
+def test_the_rewrite_that_takes_the_feedback_up_is_learned_without_the_feedback(tmp_path: Path) -> None:
+    collector = ILF(model=drafts_and_rewrites(), n=3)
+    rows = collected(collector, sums(2), tmp_path)
+    for row in rows:
+        assert isinstance(row, PromptCompletion)
+        assert row.completion[0].content == "2 apples"
+        assert not any("apples of what" in part for part in row_parts(row))
+        assert row.labelling_only is not None
+        assert "apples of what" in (row.labelling_only.explanation or "")
+    pairs = collected(replace(collector, view="preference"), sums(2), tmp_path)
+    assert [type(row) for row in pairs] == [Preference] * 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Teacher:
+    """A critic that reads the right answer out."""
+
+    sees_reference: bool = True
+
+    @primitive
+    async def __call__(self, problem: Problem, target: object, /) -> Critique:
+        assert isinstance(target, Candidate)
+        words = f"It is {problem.reference}: apples of what?"
+        return Critique(target=target.id, text=words, author="teacher", saw_reference=self.sees_reference)
+
+
+def test_a_rewrite_by_feedback_that_saw_the_reference_is_an_oracles(tmp_path: Path) -> None:
+    collector = ILF(model=drafts_and_rewrites(), critic=Teacher(), n=2)
+    with pytest.raises(InputError, match="shaped by something that had seen the reference"):
+        collected(collector, sums(1), tmp_path)
+    (row,) = collected(collector, sums(1), tmp_path, oracle="mark")
+    assert row.lineage.oracle
+    assert row.lineage.saw_reference
+    dropped: Counter[str] = Counter()
+    assert collected(collector, sums(1), tmp_path, oracle="drop", dropped=dropped) == []
+    assert dropped == {"oracle": 1}
+
+
+# ---------------------------------------------------------------- SELF
+
+
+def pupil() -> Scripted:
+    return plays(
+        ("What is", lambda request: "48" if "3 +" in request.messages[-1].content else "1"), id="pupil"
+    )
+
+
+def master() -> Scripted:
+    def look(request: Request) -> str:
+        asked = request.messages[-1].content
+        return (
+            "All is well.\nVERDICT: correct" if "48" not in asked else "- It is not 48.\nVERDICT: incorrect"
+        )
+
+    def mend(request: Request) -> str:
+        return "4" if "What is 3" in request.messages[-1].content else "48 again"
+
+    return plays(("An earlier solution", mend), ("VERDICT:", look), id="master")
+
+
+def test_a_talk_of_draft_feedback_and_rewrite_is_kept_where_the_second_look_accepts(tmp_path: Path) -> None:
+    dropped: Counter[str] = Counter()
+    collector = SelfMetaSkills(model=pupil(), teacher=master())
+    problems = [*sums(4), Problem(id="hard", prompt="What is 13 + 1?", reference="14")]
+    (row,) = collected(collector, problems, tmp_path, dropped=dropped)
+    assert isinstance(row, Correction)
+    assert [(turn.author, turn.content) for turn in row.turns] == [
+        ("pupil", "48"),
+        ("master", "- It is not 48.\nVERDICT: incorrect"),
+        ("master", "4"),
+    ]
+    assert dropped == {"nothing to mend": 3, "not accepted": 1}
+    assert not row.lineage.saw_reference
+    critiques = collected(replace(collector, view="critique"), problems, tmp_path)
+    assert Counter(row.verdict for row in critiques if isinstance(row, CritiqueRow)) == {
+        "correct": 3,
+        "incorrect": 1,
+    }
+    assert len(collected(replace(collector, view="answer"), problems, tmp_path)) == 4

@@ -78,6 +78,8 @@ class RowMaker:
     """Makes the rows of one rollout; each method yields one row, or none and counts why."""
 
     source: Sourced
+    answer: Candidate
+    """What the rollout came to."""
     oracle: Oracle = "refuse"
     dropped: Counter[str] | None = None
 
@@ -234,10 +236,11 @@ def row_makers(
 ) -> Iterator[RowMaker]:
     """One for each rollout that came to an answer; the others are counted as failed."""
     for source in rollouts:
-        if source.rollout.failure is not None or source.rollout.answer is None:
+        answer = source.rollout.answer
+        if source.rollout.failure is not None or answer is None:
             note(dropped, "failed")
         else:
-            yield RowMaker(source=source, oracle=oracle, dropped=dropped)
+            yield RowMaker(source=source, answer=answer, oracle=oracle, dropped=dropped)
 
 
 def _turn(said: Candidate | Critique, role: str = "assistant") -> Turn:

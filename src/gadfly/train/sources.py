@@ -29,6 +29,7 @@ from gadfly.run.store import read_rollouts
 from gadfly.train.rows import PROBLEM, LabellingOnly, Lineage, Turn
 
 P = TypeVar("P", Candidate, Critique, Score, Ranking)
+M = TypeVar("M", Candidate, Critique)
 
 Marks: TypeAlias = Mapping[str, Mapping[str, Score]]
 """Scores by the id of what they are about, and by the name of the step they were given in."""
@@ -79,11 +80,21 @@ class Sourced:
         found = {r.id: r for r in every if isinstance(r, Ranking) and r.failure is None and r.tiers}
         return tuple(found.values())
 
+    @cached_property
+    def products(self) -> dict[str, Candidate | Critique]:
+        """Every answer and every critique, readable or not, by its id."""
+        every = [step.output for step in self.rollout.steps] + [self.rollout.judgement]
+        return {**self.candidates, **{one.id: one for one in every if isinstance(one, Critique)}}
+
     def outputs(self, name: str, kind: type[P]) -> list[P]:
-        """What the steps of this name came to, as far as it is of one kind."""
-        return [
-            step.output for step in self.rollout.steps if step.name == name and isinstance(step.output, kind)
-        ]
+        """What the steps of one name came to, as far as it is of one kind, in the order they began."""
+        steps = (step for step in self.rollout.steps if step.name == name)
+        return [step.output for step in steps if isinstance(step.output, kind)]
+
+    def parents(self, candidate: Candidate, kind: type[M]) -> list[M]:
+        """What a candidate was made from, as far as it is of one kind."""
+        known = (self.products.get(name) for name in candidate.parents)
+        return [parent for parent in known if isinstance(parent, kind)]
 
     def within(self, stage: str, kind: type[P]) -> list[P]:
         """What the steps inside every step of this name came to, as far as it is of one kind."""
@@ -107,9 +118,6 @@ class Sourced:
 
     def shaped(self, *said: Candidate | Critique) -> bool:
         """Whether a text, or anything that it was made from or is about, comes from who saw the reference."""
-        # Also a critique whose verdict nobody could read may have been shown to whoever wrote next.
-        every = [step.output for step in self.rollout.steps] + [self.rollout.judgement]
-        spoken = self.candidates | {one.id: one for one in every if isinstance(one, Critique)}
         left, seen = list(said), set[str]()
         while left:
             one = left.pop()
@@ -119,7 +127,7 @@ class Sourced:
             if isinstance(one, Critique) and one.saw_reference:
                 return True
             names = (one.target,) if isinstance(one, Critique) else one.parents
-            left += [spoken[name] for name in names if name in spoken]
+            left += [self.products[name] for name in names if name in self.products]
         return False
 
     def score(self, target: str, scorer: str | None = None) -> Score | None:

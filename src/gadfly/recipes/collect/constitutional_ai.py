@@ -3,8 +3,8 @@
 Bai et al. 2022, "Constitutional AI: Harmlessness from AI Feedback", arXiv:2212.08073.
 Differs from the paper: one short constitution in our words serves both stages, or the file you give; no
 worked examples in the prompts; answers that are already good are revised as well, as in the paper, but a
-revision that changes nothing makes no row; the comparing model is asked in both orders and its probabilities
-are not clamped to 40 to 60 percent; who answers, criticises and compares is one model unless you say so.
+revision that changes nothing makes no row; pairs are compared in both orders, and probabilities are not
+clamped to 40 to 60 percent.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from gadfly.primitives.drawing import pick
 from gadfly.primitives.principles import PRINCIPLES, compare_under, read_constitution
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
-from gadfly.records import Candidate, Problem, Ranking, Sampling
+from gadfly.records import Candidate, Critique, Problem, Ranking, Sampling
 from gadfly.train.collecting import Label, row_makers
 from gadfly.train.rows import AnyRow
 from gadfly.train.sources import Oracle, Sourced
@@ -105,8 +105,7 @@ class ConstitutionalAI:
     ) -> Iterator[AnyRow]:
         """Every revision as an answer to the bare request, or one preference; each names its principle."""
         for maker in row_makers(rollouts, oracle, dropped):
-            source = maker.source
-            problem = source.rollout.problem
+            source, problem = maker.source, maker.source.rollout.problem
             if self.view == "preference":
                 label = Label(principles=(pick(problem, self.principles),))
                 for ranking in source.outputs("compare_under", Ranking):
@@ -114,8 +113,8 @@ class ConstitutionalAI:
                 continue
             for answer in source.outputs("refine", Candidate):
                 principle = pick(problem.model_copy(update={"draw": answer.draw}), self.principles)
-                said = [source.critiques[name] for name in answer.parents if name in source.critiques]
-                if source.candidates[answer.parents[0]].text == answer.text:
+                said = source.parents(answer, Critique)
+                if source.parents(answer, Candidate)[0].text == answer.text:
                     maker.leave("nothing changed")
                 else:
                     yield from maker.imitate(answer, Label.by(*said, principles=(principle,)))
