@@ -37,7 +37,7 @@ from gadfly.run.judging import returns  # noqa: E402
 from gadfly.run.manifest import Manifest  # noqa: E402
 
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-ROOM_PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 _BLOCK = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
@@ -79,7 +79,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
 
 
-@pytest.mark.parametrize("page", ROOM_PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_a_page_does_what_it_shows(page: Path) -> None:
     blocks = blocks_of(page)
     for place, block in enumerate(blocks):
@@ -123,7 +123,7 @@ def run_console(block: Block, where: str, *, compare: bool) -> None:
             assert ended.out.strip() == expected.strip(), f"{where}: {command}"
 
 
-@pytest.mark.parametrize("page", ROOM_PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_between_pages_lead_somewhere(page: Path) -> None:
     for target in _LINK.findall(page.read_text(encoding="utf-8")):
         if "://" not in target:

@@ -25,6 +25,12 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "FineGrainedSelfConsistency": [{"n": 4}],
     "UltraFeedback": [{"n": 2}],
     "ILF": [{"n": 2}],
+    "MultiCritiqueSets": [{"n": 2}],
+    "AutoMathCritiques": [
+        {"n": 2, "trials": 2},
+        {"n": 2, "trials": 2, "told": False, "flaw": "rule"},
+        {"n": 2, "trials": 2, "flaw": "model"},
+    ],
     "ConstitutionalAI": [{"rounds": 2}, {"view": "preference"}],
 }
 
