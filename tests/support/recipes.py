@@ -31,6 +31,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"n": 2, "trials": 2, "told": False, "flaw": "rule"},
         {"n": 2, "trials": 2, "flaw": "model"},
     ],
+    "SelfInstruct": [{"n": 2}],
     "ConstitutionalAI": [{"rounds": 2}, {"view": "preference"}],
 }
 

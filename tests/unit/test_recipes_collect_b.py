@@ -21,7 +21,7 @@ FALSE = "- step 1: it ought to rhyme\nVERDICT: incorrect"
 
 def critics_and_checker() -> Scripted:
     def criticise(request: Request) -> str:
-        return {(): TRUE, (1,): HALF, (2,): FALSE}[request.draw]
+        return (TRUE, HALF, FALSE)[sum(request.draw)]
 
     def check(request: Request) -> str:
         return f"Let me see.\nVERDICT: {'incorrect' if 'rhyme' in _claim(request) else 'correct'}"

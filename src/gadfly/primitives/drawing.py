@@ -19,6 +19,12 @@ def pick(problem: Problem, options: Sequence[T]) -> T:
     return options[_number(problem) % len(options)]
 
 
+def pick_some(problem: Problem, options: Sequence[str], n: int) -> list[str]:
+    """`n` different texts of the options (all, where there are fewer), in an order of their own."""
+    named = [problem.text, list(problem.sample)]
+    return sorted(dict.fromkeys(options), key=lambda text: content_digest([*named, text]))[:n]
+
+
 def chance(problem: Problem, name: str) -> float:
     """A number from 0 to 1 (exclusive), even over problems and draws, and another for every name."""
     return _number(problem, name) / 16**12

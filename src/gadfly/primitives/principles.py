@@ -3,10 +3,7 @@
 After Bai et al. 2022, "Constitutional AI: Harmlessness from AI Feedback", arXiv:2212.08073.
 """
 
-from pathlib import Path
-
 from gadfly.concurrency import each
-from gadfly.errors import InputError
 from gadfly.primitives.asking import GREEDY
 from gadfly.primitives.pairs import Pair, choose, merge_orders
 from gadfly.prompts import Prompt
@@ -63,19 +60,3 @@ async def compare_under(
     first, second = pair
     forward, backward = await each(chosen, [(first, second), (second, first)])
     return merge_orders((first, second), [forward], [backward])
-
-
-def read_constitution(path: str) -> tuple[str, ...]:
-    """The principles of a text file, one a line; empty lines and lines that begin with `#` are none.
-
-    Raises:
-        InputError: the file cannot be read, or holds no principle.
-    """
-    try:
-        lines = Path(path).expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read the constitution {path}: {error}") from error
-    found = tuple(line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#"))
-    if not found:
-        raise InputError(f"the constitution {path} holds no principle: write one a line")
-    return found

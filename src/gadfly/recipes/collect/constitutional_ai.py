@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from gadfly.errors import InputError
+from gadfly.parsing.lines import read_lines
 from gadfly.primitives import critique, generate, refine, sample
 from gadfly.primitives.drawing import pick
-from gadfly.primitives.principles import PRINCIPLES, compare_under, read_constitution
+from gadfly.primitives.principles import PRINCIPLES, compare_under
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Critique, Problem, Ranking, Sampling
@@ -77,7 +78,7 @@ class ConstitutionalAI:
 
     def __post_init__(self) -> None:
         if self.constitution:
-            object.__setattr__(self, "principles", read_constitution(self.constitution))
+            object.__setattr__(self, "principles", read_lines(self.constitution, what="principle"))
         if not self.principles or self.rounds < 1:
             raise InputError("need at least one principle and one round")
 
