@@ -151,7 +151,12 @@ def test_pages_of_recipes_and_papers_are_what_the_recipes_say() -> None:
 
 def made_pages() -> dict[str, str]:
     """The pages that follow from the recipes."""
-    return {"recipes.md": recipes_page(), "judges.md": judges_page(), "papers.md": papers_page()}
+    return {
+        "recipes.md": recipes_page(),
+        "judges.md": judges_page(),
+        "collectors.md": collectors_page(),
+        "papers.md": papers_page(),
+    }
 
 
 def recipes_page() -> str:
@@ -176,6 +181,18 @@ def judges_page() -> str:
     return "\n\n".join([*head, *(_recipe(entry) for entry in entries)]) + "\n"
 
 
+def collectors_page() -> str:
+    entries = [entry for entry in list_recipes() if entry.room == "collect"]
+    head = [
+        "# Collectors",
+        f"The {len(entries)} methods that make training rows, from their own files. `gadfly collect NAME --out "
+        "FILE` runs one, keeps the run, and writes the rows that follow from it; [rows](training-rows.md) says "
+        "what they hold. Each answers problems as well, so `gadfly compare` takes it. *Differs* says where a "
+        "collector departs from its paper.",
+    ]
+    return "\n\n".join([*head, *(_recipe(entry) for entry in entries)]) + "\n"
+
+
 GIVES = {"critique": "words with a verdict", "score": "a mark", "ranking": "an order of answers"}
 
 
@@ -192,9 +209,17 @@ def _recipe(entry: RecipeEntry) -> str:
         parts.append(f"Settings: {settings}.")
     if entry.room == "judge":
         parts.append(f"Gives {GIVES[returns(entry.recipe)]}.")
+    elif entry.room == "collect":
+        kinds = " | ".join(
+            choice for field in entry.fields if field.name == "view" for choice in field.choices
+        )
+        parts.append(f"Views: {kinds}." if kinds else "")
     else:
         parts.append(f"```console\n$ gadfly run {entry.name} --on families:products --limit 2\n```")
     return "\n\n".join(part for part in parts if part)
+
+
+ROOM_PAGES = {"solve": "recipes.md", "judge": "judges.md", "collect": "collectors.md"}
 
 
 def papers_page() -> str:
@@ -202,7 +227,7 @@ def papers_page() -> str:
     running = [system for system in systems if system.status == "running"]
     planned = sum(system.status == "planned" for system in systems)
     outside = sum(system.status == "outside" for system in systems)
-    page = {one.name: "judges.md" if one.room == "judge" else "recipes.md" for one in list_recipes()}
+    page = {one.name: ROOM_PAGES[one.room] for one in list_recipes()}
     rows: list[str] = []
     for system in running:
         links = ", ".join(f"[{name}]({page[name]}#{name})" for name in system.recipes)
@@ -213,7 +238,7 @@ def papers_page() -> str:
             "",
             f"Gadfly keeps a catalogue of {len(systems)} published systems of the field. {len(running)} of "
             "them have a recipe here that does what they describe, or the part of it that its entry in "
-            f"[recipes](recipes.md) or [judges](judges.md) names; {planned} are planned, and {outside} are "
+            f"[recipes](recipes.md), [judges](judges.md) or [collectors](collectors.md) names; {planned} are planned, and {outside} are "
             "outside of what it is for (they are not about text models). `gadfly systems` lists them all.",
             "",
             "| id | system | recipe |",

@@ -7,6 +7,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import Any, cast
 
+import gadfly.recipes.collect
 import gadfly.recipes.solve
 from gadfly.protocols import Model, Solver
 from gadfly.scorers.text import Numeric
@@ -22,19 +23,32 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "ChecklistBestOfN": [{"n": 3}],
     "UniversalSelfConsistency": [{"n": 3}],
     "FineGrainedSelfConsistency": [{"n": 4}],
+    "UltraFeedback": [{"n": 2}],
+    "ILF": [{"n": 2}],
+    "MultiCritiqueSets": [{"n": 2}],
+    "AutoMathCritiques": [
+        {"n": 2, "trials": 2},
+        {"n": 2, "trials": 2, "told": False, "flaw": "rule"},
+        {"n": 2, "trials": 2, "flaw": "model"},
+    ],
+    "SelfInstruct": [{"n": 2}],
+    "ConstitutionalAI": [{"rounds": 2}, {"view": "preference"}],
 }
 
 
 def classes() -> list[type]:
-    """Every recipe class: a frozen dataclass with an asynchronous call."""
+    """Every class of a recipe that answers problems: a frozen dataclass with an asynchronous call."""
     found: list[type] = []
-    for info in pkgutil.iter_modules(gadfly.recipes.solve.__path__):
-        module = importlib.import_module(f"gadfly.recipes.solve.{info.name}")
-        found += [
-            item
-            for item in vars(module).values()
-            if inspect.isclass(item) and item.__module__ == module.__name__ and dataclasses.is_dataclass(item)
-        ]
+    for room in (gadfly.recipes.solve, gadfly.recipes.collect):
+        for info in pkgutil.iter_modules(room.__path__):
+            module = importlib.import_module(f"{room.__name__}.{info.name}")
+            found += [
+                item
+                for item in vars(module).values()
+                if inspect.isclass(item)
+                and item.__module__ == module.__name__
+                and dataclasses.is_dataclass(item)
+            ]
     return found
 
 

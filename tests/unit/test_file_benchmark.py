@@ -251,3 +251,14 @@ def test_a_long_file_is_never_held_whole(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert count == 3000
     assert peak < 3_000_000 < path.stat().st_size
+
+
+def test_a_file_without_references_is_read_where_nothing_is_to_be_scored(tmp_path: Path) -> None:
+    path = write(tmp_path / "log.jsonl", {"messages": [{"role": "user", "content": "Name a colour."}]})
+    benchmark = load_benchmark(f"{path}?scorer=none")
+    problem = only(benchmark)
+    assert problem.messages[-1].content == "Name a colour.", "nothing is added to the prompt"
+    assert load_benchmark(str(path), scorer="none").name == benchmark.name
+    found = scored(benchmark, problem, "Red.")
+    assert found.value is None
+    assert found.failure is not None

@@ -21,7 +21,7 @@ from gadfly.parsing import answer_instruction, final_answer
 from gadfly.parsing.rows import Row, read_rows
 from gadfly.parsing.spec import refuse_unknown, truth
 from gadfly.protocols import Scorer
-from gadfly.records import AnswerKind, Message, Problem
+from gadfly.records import AnswerKind, Candidate, Failure, Message, Problem, Score
 from gadfly.scorers.load import load_scorer
 
 PROMPT_FIELDS = ("prompt", "question", "problem", "input", "query", "instruction", "messages")
@@ -40,7 +40,7 @@ ABOUT = About(
         "reference": f"field of the right answer (the first there of {', '.join(REFERENCE_FIELDS)})",
         "choices": f"field of the options, or several joined by ',' ({', '.join(CHOICE_FIELDS)}; A, B, ...)",
         "id": f"field of the name ({', '.join(ID_FIELDS)}; else the row's number)",
-        "scorer": "exact, numeric, choice, contains, math or judge:MODEL (by each row's reference)",
+        "scorer": "exact, numeric, choice, contains, math or judge:MODEL (by each row's reference), or none",
         "instruct": "whether to ask for a last line 'Answer: ...' (true, where the scorer reads one)",
     },
 )
@@ -53,8 +53,20 @@ _KINDS: Mapping[str, AnswerKind] = {
     "choice": "choice",
     "contains": "free",
     "judge": "free",
+    "none": "free",
 }
+_WITHOUT_REFERENCE = ("judge", "none")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unscored:
+    """Scores nothing: for requests and conversations that no reference decides."""
+
+    async def __call__(self, problem: Problem, candidate: Candidate, /) -> Score:
+        """No value, and that nobody asked for one."""
+        nobody = Failure(boundary="scorer", type="NotAsked", message="the file is read with scorer=none")
+        return Score(target=candidate.id, value=None, author="none", failure=nobody)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +111,7 @@ class FileProblems:
     def _problem(self, index: int, where: str, row: Row) -> Problem:
         offered = _offered(self.choices, where, row)
         solution = None if self.reference is None else _text(_field(row, self.reference, where), where)
-        if self.scorer_name != "judge" and not (solution or "").strip():
+        if self.scorer_name not in _WITHOUT_REFERENCE and not (solution or "").strip():
             raise InputError(f"{where}: the reference field {self.reference!r} is empty")
         reference = solution if solution is None else _stated(solution)
         if offered and reference is not None:
@@ -159,7 +171,7 @@ def load(target: str, options: Mapping[str, str]) -> FileProblems:
     where, first = next(read_rows(path))
     asked = options.get("scorer")
     name = asked.partition(":")[0].partition("?")[0] if asked else "kind"
-    needs_reference = name != "judge"
+    needs_reference = name not in _WITHOUT_REFERENCE
     reference = (
         _named(options.get("reference"), REFERENCE_FIELDS, first, "reference", where)
         if needs_reference or "reference" in options or any(f in first for f in REFERENCE_FIELDS)
@@ -169,7 +181,7 @@ def load(target: str, options: Mapping[str, str]) -> FileProblems:
     problems = FileProblems(
         name=f"{target}?{query}" if query else target,
         path=path,
-        scorer=load_scorer(asked or "kind"),
+        scorer=Unscored() if name == "none" else load_scorer(asked or "kind"),
         scorer_name=name,
         prompt=_named(options.get("prompt"), PROMPT_FIELDS, first, "prompt", where),
         reference=reference,

@@ -2,25 +2,17 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from hashlib import file_digest
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from cyclopts import Parameter
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from gadfly.benchmarks.load import load_benchmark
+from gadfly.cli.exporting import USUAL_KEEPING, Keeping, write_rows
 from gadfly.cli.flags import flag
-from gadfly.cli.output import application, note, print_json
+from gadfly.cli.output import application
 from gadfly.errors import InputError
-from gadfly.run.store import rollouts_file
 from gadfly.train import from_critiques, from_rollouts
-from gadfly.train.cards import write_card
-from gadfly.train.decontaminate import Decontaminator
-from gadfly.train.dedupe import Deduper
-from gadfly.train.export import check_target, export_rows, finished
-from gadfly.train.manifest import ExportManifest, Request
+from gadfly.train.export import check_target
 from gadfly.train.rows import AnyRow
 from gadfly.train.sources import Oracle, read_runs
 
@@ -62,54 +54,17 @@ def export_runs(
         ),
     ],
     out: Annotated[str, flag("The file to write: .parquet or .jsonl.")],
-    against: Annotated[
-        tuple[str, ...],
-        flag("Benchmarks to evaluate on later: rows that give their problems away are left out."),
-    ] = (),
-    oracle: Annotated[
-        Oracle, flag("Text shaped by something that had seen the reference: refuse, mark or drop it.")
-    ] = "refuse",
-    near: Annotated[
-        float, flag("Least overlap (Jaccard, 0 to 1) of near duplicates, which are dropped; 0 keeps them.")
-    ] = 0.8,
-    licence: Annotated[
-        tuple[str, ...], flag("A note for the card, such as 'answers: Apache-2.0 model'.")
-    ] = (),
+    keeping: Keeping = USUAL_KEEPING,
     as_json: Annotated[bool, flag("Print the manifest as JSON.", "--json", show_default=False)] = False,
 ) -> None:
     """Write rows; `gadfly export --help` says how."""
     if not runs:
         raise InputError("which runs? Give one run folder or more: gadfly export runs/NAME --kind ...")
-    if not 0 <= near <= 1:
-        raise InputError(f"--near {near} is no overlap: give 0 to 1")
     file, folders = Path(out).expanduser(), [Path(run).expanduser() for run in runs]
     check_target(file)
-    request = Request(
-        options={"kind": kind, "oracle": oracle, "near": near, "against": list(against)},
-        runs={folder.name: _digest(folder) for folder in folders},
-        licences=licence,
-    )
-    manifest = finished(file, request)
-    if manifest is not None:
-        note(f"{file} is there already, from the same runs and settings; it is left as it is")
-    else:
-        screen = _screen(against)
-        dropped: Counter[str] = Counter()
-        with _Counting() as counting:
-            manifest = export_rows(
-                _MAKERS[kind](folders, oracle, dropped),
-                file,
-                request=request,
-                deduper=Deduper(near=near or None),
-                screen=screen,
-                dropped=dropped,
-                on_row=counting,
-            )
-    card = write_card(manifest, file)
-    if as_json:
-        print_json(manifest.model_dump(mode="json"))
-        return
-    _say(manifest, file, card)
+    request = keeping.request({"kind": kind}, folders)
+    make = _MAKERS[kind]
+    write_rows(lambda d: make(folders, keeping.oracle, d), file, request, keeping, as_json=as_json)
 
 
 Maker: TypeAlias = Callable[[list[Path], Oracle, Counter[str]], Iterator[AnyRow]]
@@ -127,73 +82,3 @@ _MAKERS: dict[Kind, Maker] = {
     "correction": lambda f, o, d: from_critiques.corrections(read_runs(*f), oracle=o, dropped=d),
     "vector-reward": lambda f, o, d: from_rollouts.vector_rewards(read_runs(*f), oracle=o, dropped=d),
 }
-
-
-class _Counting:
-    """A line on the terminal that counts rows; nothing where standard error is no terminal."""
-
-    def __init__(self) -> None:
-        console = Console(stderr=True)
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.completed:,.0f} rows"),
-            TimeElapsedColumn(),
-            console=console,
-            disable=not console.is_terminal,
-            refresh_per_second=4,
-        )
-        self._task = self._bar.add_task("rows", total=None)
-
-    def __call__(self, rows: int) -> None:
-        if rows % 256 == 0:
-            self._bar.update(self._task, completed=rows)
-
-    def __enter__(self) -> "_Counting":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-
-def _screen(against: tuple[str, ...]) -> Decontaminator | None:
-    if not against:
-        return None
-    return Decontaminator({spec: load_benchmark(spec).problems() for spec in against})
-
-
-def _digest(folder: Path) -> str:
-    """SHA-256 of a run's rollouts.
-
-    Raises:
-        InputError: there is no such run, or it cannot be read.
-    """
-    file = rollouts_file(folder)
-    try:
-        with file.open("rb") as source:
-            return file_digest(source, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise InputError(f"{folder} is no run folder: it has no {file.name}") from None
-    except OSError as error:
-        raise InputError(f"cannot read {file}: {error.strerror}") from error
-
-
-def _say(manifest: ExportManifest, file: Path, card: Path) -> None:
-    words = [f"{manifest.rows:,} {manifest.kind} rows of {manifest.problems:,} problems"]
-    if manifest.dropped:
-        words.append(f"left out: {', '.join(f'{n:,} {why}' for why, n in manifest.dropped.items())}")
-    if manifest.dedupe is not None and (repeats := manifest.dedupe.exact + manifest.dedupe.near):
-        words.append(f"{repeats:,} duplicates dropped")
-    if manifest.oracle:
-        words.append(f"{manifest.oracle:,} shaped by the reference, and marked")
-    note("; ".join(words))
-    found = manifest.decontamination
-    if found is not None and found.problems:
-        named = [f"{name} ({count})" for name, count in list(found.problems.items())[:5]]
-        more = "" if len(found.problems) <= 5 else f" and {len(found.problems) - 5} more"
-        note(
-            f"{found.seen - found.kept:,} rows gave evaluation problems away: {', '.join(named)}{more}",
-            "yellow",
-        )
-    for path in (file, card):
-        print(path)  # noqa: T201

@@ -19,8 +19,8 @@ Limit = Annotated[int | None, flag("The first so many problems.")]
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class Running:
-    """What every run is told: who answers what, where it is kept, and how much may be spent."""
+class Asking:
+    """What every command is told that asks models: who answers what, and how much may be spent."""
 
     model: Annotated[str, flag("Which model: `gadfly models` lists what there is.")] = "embedded"
     on: Annotated[
@@ -34,13 +34,6 @@ class Running:
         flag(
             "What decides whether an answer is right, instead of the benchmark's own: "
             "exact, numeric, choice, contains, math, or judge:MODEL."
-        ),
-    ] = None
-    out: Annotated[
-        str | None,
-        flag(
-            "The folder for the results; the same command continues what it holds. "
-            "By default one under runs/, named after what is run."
         ),
     ] = None
     budget: Annotated[
@@ -62,5 +55,21 @@ class Running:
     as_json: Annotated[bool, flag("Print the result as JSON.", "--json", show_default=False)] = False
 
 
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Running(Asking):
+    """What every run is told: also where it is kept."""
+
+    out: Annotated[
+        str | None,
+        flag(
+            "The folder for the results; the same command continues what it holds. "
+            "By default one under runs/, named after what is run."
+        ),
+    ] = None
+
+
 USUAL = Running()
 """Every flag at its default."""
+USUAL_ASKING = Asking()
+"""Likewise, where the folder is named otherwise."""

@@ -14,7 +14,7 @@ import anyio
 from gadfly.benchmarks.about import notes_of
 from gadfly.benchmarks.audit import audit, hole_warnings
 from gadfly.benchmarks.load import Limited, load_benchmark
-from gadfly.cli.flags import Running
+from gadfly.cli.flags import Asking
 from gadfly.cli.output import note
 from gadfly.errors import GadflyError, InputError
 from gadfly.models.budgeted import Budget
@@ -44,15 +44,15 @@ class Asked:
 
 
 @asynccontextmanager
-async def open_models(running: Running) -> AsyncGenerator[SharedModels]:
+async def open_models(asking: Asking) -> AsyncGenerator[SharedModels]:
     """Models that share a cache and a budget, closed at the end.
 
     Raises:
         InputError: a number or the cache file cannot be used.
     """
-    store = open_cache(_cache_place(running.cache))
-    ledger = Budget(tokens=running.budget)
-    models = SharedModels(load=partial(load_model, cache=store, budget=ledger, limit=running.concurrency))
+    store = open_cache(_cache_place(asking.cache))
+    ledger = Budget(tokens=asking.budget)
+    models = SharedModels(load=partial(load_model, cache=store, budget=ledger, limit=asking.concurrency))
     try:
         yield models
     finally:
@@ -62,13 +62,13 @@ async def open_models(running: Running) -> AsyncGenerator[SharedModels]:
                 store.close()
 
 
-async def open_benchmark(running: Running, limit: int | None) -> Asked:
+async def open_benchmark(asking: Asking, limit: int | None) -> Asked:
     """The benchmark, its notes said and its checker tried.
 
     Raises:
         InputError: it cannot be loaded, or a problem lacks what its scorer needs.
     """
-    benchmark = load_benchmark(running.on, scorer=running.scorer, limit=limit)
+    benchmark = load_benchmark(asking.on, scorer=asking.scorer, limit=limit)
     for line in notes_of(benchmark):
         note(line)
     if isinstance(benchmark.scorer, Judge):

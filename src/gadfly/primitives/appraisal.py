@@ -5,13 +5,14 @@ The parts of MetaCritique (Sun et al. 2024, arXiv:2401.04518) that call a model.
 
 from collections.abc import Sequence
 
-from gadfly.errors import InputError
+from gadfly.errors import InputError, ParseError
 from gadfly.primitives.asking import GREEDY
 from gadfly.primitives.critique import Target, critique, said
 from gadfly.primitives.units import COVERED, TRUE, TRUE_BESIDE_REFERENCE, Form, atomise, judge_units
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
-from gadfly.records import Critique, Failure, Finding, Problem, Record, Sampling
+from gadfly.records import Critique, Failure, Finding, Problem, Record, Sampling, Score
+from gadfly.trace import primitive
 
 WRITE = Prompt(
     name="appraisal/reference-critique",
@@ -81,6 +82,23 @@ def share(judgements: Sequence[Critique]) -> float | None:
     """The share of readable, decided judgements that are correct; None where there is none."""
     decided = [said.verdict == "correct" for said in judgements if said.verdict in ("correct", "incorrect")]
     return sum(decided) / len(decided) if decided else None
+
+
+@primitive
+async def soundness(critique: Critique, checks: Sequence[Critique]) -> Score:
+    """The share of a critique's points that their checks find true; unscored where none could be decided."""
+    value = share(checks)
+    failure = None
+    if value is None:
+        failure = ParseError(f"none of {len(checks)} points could be decided").failure()
+    return Score(
+        target=critique.id,
+        value=value,
+        author=checks[0].author if checks else critique.author,
+        explanation=f"{sum(check.verdict == 'correct' for check in checks)} of {len(checks)} points are true",
+        saw_reference=any(check.saw_reference for check in checks),
+        failure=failure,
+    )
 
 
 def criticised_answer(problem: Problem) -> str:

@@ -72,6 +72,12 @@ async def resample(
     return candidate_from(completion, problem, prefix=prefix, parents=[candidate])
 
 
+@primitive
+async def given(candidate: Candidate) -> Candidate:
+    """A candidate that no call made (planted, cut short), as a step, so that lineage stays whole."""
+    return candidate
+
+
 def split_steps(text: str) -> tuple[str, ...]:
     """Cut a text after each non-empty line. Joined, the steps give the text back."""
     steps: list[str] = []

@@ -15,7 +15,8 @@ from typing import Literal, TypeAlias
 from gadfly.errors import InputError, ParseError
 from gadfly.parsing.text import normalise, tail
 from gadfly.primitives.asking import ask
-from gadfly.primitives.generate import split_steps
+from gadfly.primitives.drawing import pick
+from gadfly.primitives.generate import given, split_steps
 from gadfly.primitives.passages import step_of
 from gadfly.primitives.units import worded
 from gadfly.prompts import Prompt
@@ -171,6 +172,33 @@ async def plant_by_model(
     text = candidate.text[:start] + new + candidate.text[start + len(body) :]
     planted = Planted(text=text, kind="model", span=(start, start + len(new)), before=body, after=new)
     return _made(candidate, planted)
+
+
+async def spoilt(
+    model: Model,
+    problem: Problem,
+    candidate: Candidate,
+    *,
+    by: Literal["rule", "model"],
+    sampling: Sampling = Sampling(),
+) -> tuple[Candidate, Finding] | None:
+    """A flawed candidate with its fault, carried on from there by the model; None where none is made.
+
+    Where the fault is follows from the problem and its draw.
+    """
+    place = pick(problem, range(max(1, len(candidate.steps))))
+    if by == "rule":
+        made = plant_in(candidate, seed=place)
+    else:
+        made = await plant_by_model(model, problem, candidate, step=place, sampling=sampling)
+    if made is None or isinstance(made, Failure):
+        return None
+    flawed, fault = made
+    await given(flawed)
+    step = fault.step or 0
+    if step + 1 < len(flawed.steps):
+        flawed = await carry_on(model, problem, flawed, step=step, sampling=sampling)
+    return flawed, fault
 
 
 @primitive

@@ -24,10 +24,13 @@ from gadfly.protocols import Closing, Judge, Model, Scorer, Solver
 from gadfly.recipes.fields import FieldEntry, assemble, read_fields, read_value
 from gadfly.records import Critique, Ranking, Score
 from gadfly.scorers.load import load_scorer
+from gadfly.train.collecting import Collector
 
 GROUP = "gadfly.recipes"
-ROOMS = ("solve", "judge")
+ROOMS = ("solve", "judge", "collect")
 """The rooms there are, by what their recipes return."""
+_STANDS_IN: Mapping[str, tuple[str, ...]] = {"solve": ("solve", "collect")}
+"""Rooms whose recipes can stand where one of another room is wanted: a collector answers as well."""
 
 _WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
@@ -126,7 +129,8 @@ def find_recipe(name: str, *, room: str | None = None) -> RecipeEntry:
         InputError: there is none; the message names the closest.
     """
     every = {entry.name: entry for entry in list_recipes()}
-    known = {key: entry for key, entry in every.items() if room in (None, entry.room)}
+    rooms = ROOMS if room is None else _STANDS_IN.get(room, (room,))
+    known = {key: entry for key, entry in every.items() if entry.room in rooms}
     if name in every and name not in known:
         return _misplaced(every[name], room)
     if name in known:
@@ -140,6 +144,7 @@ def _misplaced(entry: RecipeEntry, room: str | None) -> NoReturn:
     uses = {
         "solve": "answers problems (gadfly run, gadfly compare)",
         "judge": "judges answers (gadfly judge)",
+        "collect": "makes training rows (gadfly collect)",
     }
     raise InputError(
         f"{entry.name} {uses[entry.room]}, so it cannot stand where a recipe of {room!r} is wanted"
@@ -169,6 +174,21 @@ def build_recipe(
         InputError: no such field, a text that does not fit, or a required field that is not set.
     """
     return cast(Solver, _build(entry, settings, models=models, model=model))
+
+
+def build_collector(
+    entry: RecipeEntry,
+    settings: Mapping[str, str],
+    *,
+    models: Callable[[str], Model],
+    model: str | None = None,
+) -> Collector:
+    """A recipe of the collecting room with fields set from text, as `build_recipe` does it.
+
+    Raises:
+        InputError: no such field, a text that does not fit, or a required field that is not set.
+    """
+    return cast(Collector, _build(entry, settings, models=models, model=model))
 
 
 def build_judge(
@@ -298,7 +318,13 @@ def _classes() -> Iterable[tuple[type, str, str | None]]:
                 yield recipe, room, None
     for point in entry_points(group=GROUP):
         recipe = _foreign(point)
-        yield recipe, "solve" if _answers(recipe) else "judge", point.name
+        yield recipe, _room(recipe), point.name
+
+
+def _room(recipe: type) -> str:
+    if not _answers(recipe):
+        return "judge"
+    return "collect" if callable(getattr(recipe, "rows", None)) else "solve"
 
 
 def _answers(recipe: type) -> bool:

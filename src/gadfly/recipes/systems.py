@@ -16,6 +16,9 @@ from gadfly.records import Record
 Room: TypeAlias = Literal["solve", "judge", "collect", "improve", "study", "benchmark"]
 Status: TypeAlias = Literal["running", "planned", "outside"]
 
+_COMMANDS = {"judge": "judge BENCHMARK --judge", "collect": "collect"}
+"""What runs a recipe, by its room; `run` for all others."""
+
 
 class System(Record):
     """One published system."""
@@ -70,4 +73,4 @@ def _entry(system: System, recipes: Sequence[RecipeEntry]) -> SystemEntry:
 
 
 def _command(recipe: RecipeEntry) -> str:
-    return f"gadfly {'judge BENCHMARK --judge' if recipe.room == 'judge' else 'run'} {recipe.name}"
+    return f"gadfly {_COMMANDS.get(recipe.room, 'run')} {recipe.name}"

@@ -2,13 +2,13 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias, TypeVar, cast
 
 from pydantic import JsonValue
 
@@ -27,6 +27,12 @@ from gadfly.records import (
 from gadfly.run.manifest import read_manifest
 from gadfly.run.store import read_rollouts
 from gadfly.train.rows import PROBLEM, LabellingOnly, Lineage, Turn
+
+P = TypeVar("P", Candidate, Critique, Score, Ranking)
+M = TypeVar("M", Candidate, Critique)
+
+Marks: TypeAlias = Mapping[str, Mapping[str, Score]]
+"""Scores by the id of what they are about, and by the name of the step they were given in."""
 
 Oracle: TypeAlias = Literal["refuse", "mark", "drop"]
 """What becomes of rows whose text was shaped by something that had seen the reference."""
@@ -74,6 +80,56 @@ class Sourced:
         found = {r.id: r for r in every if isinstance(r, Ranking) and r.failure is None and r.tiers}
         return tuple(found.values())
 
+    @cached_property
+    def products(self) -> dict[str, Candidate | Critique]:
+        """Every answer and every critique, readable or not, by its id."""
+        every = [step.output for step in self.rollout.steps] + [self.rollout.judgement]
+        return {**self.candidates, **{one.id: one for one in every if isinstance(one, Critique)}}
+
+    def outputs(self, name: str, kind: type[P]) -> list[P]:
+        """What the steps of one name came to, as far as it is of one kind, in the order they began."""
+        steps = (step for step in self.rollout.steps if step.name == name)
+        return [step.output for step in steps if isinstance(step.output, kind)]
+
+    def parents(self, candidate: Candidate, kind: type[M]) -> list[M]:
+        """What a candidate was made from, as far as it is of one kind."""
+        known = (self.products.get(name) for name in candidate.parents)
+        return [parent for parent in known if isinstance(parent, kind)]
+
+    def within(self, stage: str, kind: type[P]) -> list[P]:
+        """What the steps inside every step of this name came to, as far as it is of one kind."""
+        steps, inside, found = self.rollout.steps, set[int](), list[P]()
+        for step in steps:
+            if step.parent is None or (step.parent not in inside and steps[step.parent].name != stage):
+                continue
+            inside.add(step.index)
+            if isinstance(step.output, kind):
+                found.append(step.output)
+        return found
+
+    def marks(self, stages: Iterable[str]) -> Marks:
+        """Scores from inside the steps of these names, by what they are about and by step; none unread."""
+        found: dict[str, dict[str, Score]] = {}
+        for stage in stages:
+            for score in self.within(stage, Score):
+                if score.value is not None:
+                    found.setdefault(score.target, {})[stage] = score
+        return found
+
+    def shaped(self, *said: Candidate | Critique) -> bool:
+        """Whether a text, or anything that it was made from or is about, comes from who saw the reference."""
+        left, seen = list(said), set[str]()
+        while left:
+            one = left.pop()
+            if one.id in seen:
+                continue
+            seen.add(one.id)
+            if isinstance(one, Critique) and one.saw_reference:
+                return True
+            names = (one.target,) if isinstance(one, Critique) else one.parents
+            left += [self.products[name] for name in names if name in self.products]
+        return False
+
     def score(self, target: str, scorer: str | None = None) -> Score | None:
         """What a scorer said of a candidate: the named one, or the first that spoke of it and gave a mark."""
         for name, score in self.rollout.scores.items():
@@ -103,16 +159,18 @@ class Sourced:
             oracle=self.rollout.oracle if oracle is None else oracle,
         )
 
-    def labelling(self, explanation: str = "", rubric: str | None = None) -> LabellingOnly:
-        """What its labeller could see."""
+    def labelling(
+        self, explanation: str = "", rubric: str | None = None, principles: Sequence[str] = ()
+    ) -> LabellingOnly:
+        """What its labeller could see; `principles` are the method's own, beside the problem's."""
         kept = dict(self.rollout.problem.privileged)
         hints = _texts(kept.pop("hints", kept.pop("hint", None)))
-        principles = _texts(kept.pop("principles", kept.pop("principle", None)))
+        given = _texts(kept.pop("principles", kept.pop("principle", None)))
         said = _texts(kept.pop("rubric", None))
         return LabellingOnly(
             reference=self.rollout.problem.reference,
             hints=hints,
-            principles=principles,
+            principles=(*given, *principles),
             rubric=rubric or "\n".join(said) or None,
             explanation=explanation or None,
             privileged=kept,
