@@ -25,9 +25,10 @@ from gadfly.recipes.fields import FieldEntry, assemble, read_fields, read_value
 from gadfly.records import Critique, Ranking, Score
 from gadfly.scorers.load import load_scorer
 from gadfly.train.collecting import Collector
+from gadfly.train.improve import Loop
 
 GROUP = "gadfly.recipes"
-ROOMS = ("solve", "judge", "collect")
+ROOMS = ("solve", "judge", "collect", "improve")
 """The rooms there are, by what their recipes return."""
 _STANDS_IN: Mapping[str, tuple[str, ...]] = {"solve": ("solve", "collect")}
 """Rooms whose recipes can stand where one of another room is wanted: a collector answers as well."""
@@ -145,6 +146,7 @@ def _misplaced(entry: RecipeEntry, room: str | None) -> NoReturn:
         "solve": "answers problems (gadfly run, gadfly compare)",
         "judge": "judges answers (gadfly judge)",
         "collect": "makes training rows (gadfly collect)",
+        "improve": "is a loop that trains a model (gadfly improve)",
     }
     raise InputError(
         f"{entry.name} {uses[entry.room]}, so it cannot stand where a recipe of {room!r} is wanted"
@@ -191,6 +193,19 @@ def build_collector(
     return cast(Collector, _build(entry, settings, models=models, model=model))
 
 
+def build_loop(
+    text: str, *, models: Callable[[str], Model], model: str | None = None, max_tokens: int | None = None
+) -> Loop:
+    """A recipe of the improving room from one line: `name`, or `name:field=value,field=value`.
+
+    `max_tokens` is for every sampling field that the line does not set.
+
+    Raises:
+        InputError: no such loop or field, or a text that does not fit.
+    """
+    return cast(Loop, _from_line(text, "improve", models=models, model=model, max_tokens=max_tokens))
+
+
 def build_judge(
     text: str, *, models: Callable[[str], Model], model: str | None = None, max_tokens: int | None = None
 ) -> Judge:
@@ -201,13 +216,19 @@ def build_judge(
     Raises:
         InputError: no such judge or field, or a text that does not fit.
     """
+    return cast(Judge, _from_line(text, "judge", models=models, model=model, max_tokens=max_tokens))
+
+
+def _from_line(
+    text: str, room: str, *, models: Callable[[str], Model], model: str | None, max_tokens: int | None
+) -> object:
     name, settings = split_settings(text)
-    entry = find_recipe(name, room="judge")
+    entry = find_recipe(name, room=room)
     given = {entry.find(key).name for key in settings}
     names = {wanted.name for wanted in entry.fields}
     if max_tokens is not None and "sampling.max_tokens" in names - given:
         settings["sampling.max_tokens"] = str(max_tokens)
-    return cast(Judge, _build(entry, settings, models=models, model=model))
+    return _build(entry, settings, models=models, model=model)
 
 
 def _build(

@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gadfly.primitives.answering import Answering
-from gadfly.protocols import Scorer, Solver
+from gadfly.protocols import Scorer
 from gadfly.records import Problem, Sampling
 from gadfly.run.evaluation import answers_of, evaluation
 from gadfly.run.improvement import Answers, Checkpoint
-from gadfly.run.runner import run
 from gadfly.run.store import read_rollouts
-from gadfly.run.summary import RunSummary
 from gadfly.train.ledger import Ledger
 from gadfly.train.round import Tools, run_cost
 
@@ -52,16 +50,15 @@ class Exam:
         """Evaluate a model; its rollouts are kept in `path`."""
         model = tools.engines(spec)
         once = Answering(model=model, sampling=self.greedy)
-        parts = [await answer(path / "greedy", once, self.problems, tools)]
+        parts = [await tools.run(once, self.problems, out=path / "greedy")]
         if self.pool:
             asked = [attempt for problem in self.problems for attempt in problem.attempts(self.pool)]
-            parts.append(
-                await answer(path / "pool", Answering(model=model, sampling=self.sampled), asked, tools)
-            )
+            sampler = Answering(model=model, sampling=self.sampled)
+            parts.append(await tools.run(sampler, asked, out=path / "pool"))
         apart: dict[str, Answers] = {}
         for benchmark, other in self.untouched.items():
             place = path / f"untouched-{len(apart) + 1}"
-            parts.append(await answer(place, once, other.problems, tools, scorers=other.scorers))
+            parts.append(await tools.run(once, other.problems, out=place, scorers=other.scorers))
             apart[benchmark] = answers_of(read_rollouts(place), other.problems)
         for part, summary in enumerate(parts):
             ledger.keep(f"{round}/{path.name}-evaluation-{part}", run_cost(round, "evaluation", summary))
@@ -77,15 +74,3 @@ class Exam:
             ),
             untouched=apart,
         )
-
-
-async def answer(
-    path: Path,
-    solver: Solver,
-    problems: Sequence[Problem],
-    tools: Tools,
-    *,
-    scorers: Mapping[str, Scorer] | None = None,
-) -> RunSummary:
-    """A solver on problems, kept in a run folder."""
-    return await run(solver, problems, out=path, scorers=scorers or tools.scorers, in_flight=tools.in_flight)

@@ -26,7 +26,7 @@ from gadfly.run.improvement import Arm, Checkpoint, CriticCheck, Evaluation, Imp
 from gadfly.run.manifest import describe, package_version, portable
 from gadfly.run.store import read_rollouts
 from gadfly.train.criticising import critic_check
-from gadfly.train.evaluating import Exam, answer
+from gadfly.train.evaluating import Exam
 from gadfly.train.ledger import Ledger
 from gadfly.train.round import ACTOR, Round, Tools, Weights, run_cost
 
@@ -249,7 +249,7 @@ class Improving:
         if not self.validation:
             return 0.0
         solver = Answering(model=self.tools.engines(weights.model), sampling=self.exam.greedy)
-        summary = await answer(path / "validation", solver, self.validation, self.tools)
+        summary = await self.tools.run(solver, self.validation, out=path / "validation")
         ledger.keep(f"{index}/validation", run_cost(index, "evaluation", summary))
         marks = [rollout.value == 1.0 for rollout in read_rollouts(path / "validation")]
         return sum(marks) / len(marks)
@@ -276,7 +276,7 @@ class Improving:
             critic = self.tools.engines(weights.model)
             solver = course.loop.correcting(actor, critic, self.exam.sampled)
             path = place / "round-0" / f"critic-{index}"
-            summary = await answer(path, solver, problems, self.tools)
+            summary = await self.tools.run(solver, problems, out=path)
             ledger.keep(f"0/critic-{index}", run_cost(0, "evaluation", summary))
             rollouts = list(read_rollouts(path))
             found.append(await critic_check(rollouts, scorer, named, round=index, critic=critic.id))
@@ -298,7 +298,7 @@ class Improving:
                 for number in range(votes, votes + _CHUNK)
             ]
             path = place / f"votes-{votes}"
-            summary = await answer(path, sampler, asked, self.tools)
+            summary = await self.tools.run(sampler, asked, out=path)
             ledger.keep(f"1/{path.name}", run_cost(1, "generation", summary))
             for rollout in read_rollouts(path):
                 drawn[rollout.problem.id].append(rollout)

@@ -1,12 +1,14 @@
 """The seam between rows, losses and weights: an objective says how rows become examples and a loss."""
 
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from gadfly.train.codec import Codec
-from gadfly.train.losses.reduction import Loss
-from gadfly.train.policy import Policy
 from gadfly.train.rows import AnyRow
+
+if TYPE_CHECKING:  # torch is not loaded for the sake of a name
+    from gadfly.train.losses.reduction import Loss
+    from gadfly.train.policy import Policy
 
 E = TypeVar("E")
 E_contra = TypeVar("E_contra", contravariant=True)
@@ -42,7 +44,7 @@ class Objective(Protocol[E_contra]):
         """Tokens of its longest row: examples of like length share a part."""
         ...
 
-    def loss(self, policy: Policy, examples: Sequence[E_contra], /) -> Loss:
+    def loss(self, policy: "Policy", examples: Sequence[E_contra], /) -> "Loss":
         """The loss of some examples, with its graph."""
         ...
 

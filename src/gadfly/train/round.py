@@ -12,39 +12,40 @@ killed one stopped. Engines are closed while weights train: together they slow e
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import anyio.to_thread
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from gadfly.errors import InputError
+from gadfly.parsing.spec import read_spec
 from gadfly.primitives.answering import Answering
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model, Scorer, Solver
 from gadfly.records import Problem, Record, Sampling
 from gadfly.run.improvement import Phase, PhaseCost
+from gadfly.run.progress import RunProgress
 from gadfly.run.runner import run
 from gadfly.run.store import read_rollouts
 from gadfly.run.summary import RunSummary
 from gadfly.trace import elapsed
-from gadfly.train.columns import CRITIQUE
 from gadfly.train.decontaminate import Decontaminator
 from gadfly.train.dedupe import Deduper
 from gadfly.train.export import export_rows, finished, write_whole
 from gadfly.train.ledger import Ledger
 from gadfly.train.manifest import Request
-from gadfly.train.objective import RowObjective
 from gadfly.train.plan import Plan
 from gadfly.train.reading import read_rows
-from gadfly.train.rows import AnyRow
+from gadfly.train.rows import CRITIQUE, AnyRow
 from gadfly.train.sources import Sourced
 
-E = TypeVar("E")
 ACTOR = "actor"
+_TRAINABLE = ("embedded", "llamacpp", "openvino", "transformers")
 
 
 class Weights(Record):
@@ -71,11 +72,19 @@ class Engines(Protocol):
 class Trainer(Protocol):
     """Trains weights on rows and publishes the result; see `train.training`."""
 
-    def __call__(
-        self, start: str, rows: Sequence[AnyRow], objective: RowObjective[E], plan: Plan, out: Path, /
-    ) -> "Trained":
+    def __call__(self, start: str, rows: Sequence[AnyRow], lesson: "Lesson", out: Path, /) -> "Trained":
         """Train, going on where an earlier session stopped; blocks."""
         ...
+
+
+class Lesson(Record):
+    """What is learned from rows, and how long: an objective by its name, so that a loop needs no torch."""
+
+    objective: str
+    """As `gadfly train` names it, such as sft or dpo."""
+    settings: Mapping[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
+    """Fields of the objective."""
+    plan: Plan
 
 
 class Trained(Record):
@@ -104,6 +113,29 @@ class Tools:
     benchmark: str
     """Where the problems to train on come from."""
     in_flight: int = 128
+    show: bool = False
+    """Whether to draw a bar for each run, where there is a terminal."""
+
+    async def run(
+        self,
+        solver: Solver,
+        problems: Sequence[Problem],
+        *,
+        out: Path,
+        scorers: Mapping[str, Scorer] | None = None,
+    ) -> RunSummary:
+        """Run a solver into a run folder, or go on with it."""
+        bar = RunProgress(len(problems), title=f"{out.parent.name}/{out.name}") if self.show else None
+        with bar or nullcontext():
+            return await run(
+                solver,
+                problems,
+                out=out,
+                scorers=self.scorers if scorers is None else scorers,
+                benchmark=self.benchmark,
+                in_flight=self.in_flight,
+                on_rollout=bar,
+            )
 
 
 @dataclass(eq=False, kw_only=True)
@@ -154,14 +186,7 @@ class Round:
             InputError: as `run.run`.
         """
         asked = list(self.problems if problems is None else problems)
-        summary = await run(
-            solver,
-            asked,
-            out=self.path / name,
-            scorers=self.tools.scorers,
-            benchmark=self.tools.benchmark,
-            in_flight=self.tools.in_flight,
-        )
+        summary = await self.tools.run(solver, asked, out=self.path / name)
         found = sorted(
             (Sourced(rollout=one, benchmark=self.tools.benchmark) for one in read_rollouts(self.path / name)),
             key=lambda one: (one.rollout.problem.id, one.rollout.problem.draw),
@@ -237,19 +262,21 @@ class Round:
 
     async def train(
         self,
+        objective: str,
         rows: Path | Sequence[Path | None] | None,
-        objective: RowObjective[E],
         *,
         plan: Plan,
+        settings: Mapping[str, JsonValue] | None = None,
         role: str = ACTOR,
         start: Weights | None = None,
     ) -> bool:
         """Train a role's weights on files of rows; they take the place of those it had.
 
         Args:
+            objective: What is learned, as `gadfly train` names it, such as sft or dpo.
             rows: Files that `write` gave; where there are none, nothing is trained, and that is noted.
-            objective: What is learned from them.
             plan: Steps, batch and rate.
+            settings: Fields of the objective.
             role: Whose weights.
             start: From which weights; the role's newest by default, `base` to start anew.
 
@@ -268,8 +295,7 @@ class Round:
                 self.tools.trainer,
                 (start or self.weights(role)).start,
                 taught,
-                objective,
-                plan,
+                Lesson(objective=objective, settings=settings or {}, plan=plan),
                 self.path / f"train-{role}",
             )
         )
@@ -299,6 +325,20 @@ class Round:
         self.path.mkdir(parents=True, exist_ok=True)
         write_whole(file, json.dumps(value) + "\n")
         return value
+
+
+def trainable(model: str) -> Weights:
+    """The weights behind a model's specification.
+
+    Raises:
+        InputError: the model is a server's, or another whose weights are not at hand.
+    """
+    spec = read_spec(model)
+    if spec.name not in _TRAINABLE:
+        raise InputError(
+            f"{spec.name} gives answers and no weights; train embedded, transformers:FOLDER or a .gguf file"
+        )
+    return Weights(model=model, start=spec.target)
 
 
 def run_cost(index: int, phase: Phase, summary: RunSummary, oracle: int = 0) -> PhaseCost:

@@ -5,22 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from gadfly.errors import InputError
 from gadfly.models.transformers_weights import locate
-from gadfly.parsing.spec import read_spec
 from gadfly.records import content_digest
 from gadfly.run.manifest import describe
 from gadfly.train.fit import Examples, OnStep, Training, examples_of, fit
 from gadfly.train.folder import MODEL, TrainFolder
 from gadfly.train.learner import Tuning, open_learner
+from gadfly.train.lessons import build_objective
 from gadfly.train.objective import RowObjective
 from gadfly.train.plan import Plan
 from gadfly.train.publish import publish_weights
-from gadfly.train.round import Trained, Weights
+from gadfly.train.round import Lesson, Trained, Weights
 from gadfly.train.rows import AnyRow
 
 E = TypeVar("E")
-_TRAINABLE = ("embedded", "llamacpp", "openvino", "transformers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +29,13 @@ class LocalTrainer:
     device: str = "auto"
     on_step: OnStep | None = None
 
-    def __call__(
-        self, start: str, rows: Sequence[AnyRow], objective: RowObjective[E], plan: Plan, out: Path, /
-    ) -> Trained:
+    def __call__(self, start: str, rows: Sequence[AnyRow], lesson: Lesson, out: Path, /) -> Trained:
         """Train, going on where an earlier session stopped; a finished training is read, not made again.
 
         Raises:
-            InputError: as `fit` and `open_learner`.
+            InputError: as `build_objective`, `open_learner` and `fit`.
         """
+        objective, plan = build_objective(lesson.objective, lesson.settings), lesson.plan
         learner = open_learner(
             start,
             tuning=self.tuning,
@@ -68,20 +65,6 @@ class LocalTrainer:
         if not folder.finished:
             folder.finish(model=publish_weights(learner, out))
         return _trained(folder, tokens=_tokens(examples, objective, plan, steps))
-
-
-def trainable(model: str) -> Weights:
-    """The weights behind a model's specification.
-
-    Raises:
-        InputError: the model is a server's, or another whose weights are not at hand.
-    """
-    spec = read_spec(model)
-    if spec.name not in _TRAINABLE:
-        raise InputError(
-            f"{spec.name} gives answers and no weights; train embedded, transformers:FOLDER or a .gguf file"
-        )
-    return Weights(model=model, start=spec.target)
 
 
 def _trained(folder: TrainFolder, *, tokens: int) -> Trained:

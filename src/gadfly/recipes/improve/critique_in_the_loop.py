@@ -21,7 +21,6 @@ from gadfly.records import Sampling
 from gadfly.train.from_critiques import asked, critiques, rewrites
 from gadfly.train.from_rollouts import prompt_completions
 from gadfly.train.improve import CRITIC
-from gadfly.train.objectives.supervised import Supervised
 from gadfly.train.plan import Plan
 from gadfly.train.round import Round
 from gadfly.train.rows import PromptCompletion
@@ -61,8 +60,8 @@ class CritiqueInTheLoop:
         )
         borrowed = round.write("rewrites", _borrowed(seen))
         right = round.write("right", _right(seen, self.per_problem))
-        await round.train(learned, Supervised(), plan=self.critic_plan, role=CRITIC)
-        await round.train([borrowed, right], Supervised(), plan=self.plan)
+        await round.train("sft", learned, plan=self.critic_plan, role=CRITIC)
+        await round.train("sft", [borrowed, right], plan=self.plan)
 
     async def __call__(self, round: Round, /) -> None:
         """One round."""
@@ -82,7 +81,7 @@ class CritiqueInTheLoop:
         right = round.write("right", prompt_completions(found, per_problem=self.per_problem))
         mended = round.write("mended", rewrites(found, prompt=REWRITE))
         earlier = round.earlier("rewrites")
-        await round.train([right, mended, earlier], Supervised(), plan=self.plan, start=round.base)
+        await round.train("sft", [right, mended, earlier], plan=self.plan, start=round.base)
 
     def correcting(self, actor: Model, critic: Model, sampling: Sampling, /) -> Reviewed:
         """Draft by the actor, critique by the critic, rewrite by the actor unless the critic accepts."""

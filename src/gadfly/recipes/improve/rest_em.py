@@ -13,7 +13,6 @@ from typing import ClassVar
 
 from gadfly.records import Sampling
 from gadfly.train.from_rollouts import prompt_completions
-from gadfly.train.objectives.supervised import Supervised
 from gadfly.train.plan import Plan
 from gadfly.train.round import Round
 
@@ -37,4 +36,4 @@ class RestEm:
         dropped = Counter[str]()
         right = prompt_completions(drawn, per_problem=self.per_problem, dropped=dropped)
         rows = round.write("right", right, dropped=dropped)
-        await round.train(rows, Supervised(), plan=self.plan, start=round.base)
+        await round.train("sft", rows, plan=self.plan, start=round.base)
