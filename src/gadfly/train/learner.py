@@ -216,8 +216,7 @@ class Learner:
                 for name, value in inner.state_dict().items()
                 if ".lora_" not in name
             }
-            with quiet(), warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # the library's own words to itself
+            with quiet(), _deprecations():
                 inner.save_pretrained(folder, state_dict=weights)
         finally:
             if self.policy.adapted:
@@ -285,16 +284,15 @@ def _prepared(loaded: Loaded, tuning: Tuning, *, head: bool) -> tuple[Policy, di
         model.enable_input_require_grads()
     if tuning.lora is not None:
         model.requires_grad_(False)
-        model = peft.get_peft_model(
-            model,
-            peft.LoraConfig(
-                r=tuning.lora.rank,
-                lora_alpha=cast(int, tuning.lora.alpha),
-                lora_dropout=tuning.lora.dropout,
-                target_modules="all-linear",
-                task_type="CAUSAL_LM",
-            ),
+        adapter = peft.LoraConfig(
+            r=tuning.lora.rank,
+            lora_alpha=cast(int, tuning.lora.alpha),
+            lora_dropout=tuning.lora.dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
         )
+        with _deprecations():
+            model = peft.get_peft_model(model, adapter)
     number = None
     if head:
         width = int(loaded.model.config.get_text_config().hidden_size)
@@ -314,6 +312,14 @@ def _prepared(loaded: Loaded, tuning: Tuning, *, head: bool) -> tuple[Policy, di
     if number is not None:
         trained.update({f"head.{name}": weight for name, weight in number.named_parameters()})
     return policy, trained
+
+
+@contextmanager
+def _deprecations() -> Generator[None]:
+    """Without what the libraries tell one another about names that will change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 @contextmanager
