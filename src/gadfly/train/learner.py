@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar, cast
 import peft
 import torch
 from accelerate import Accelerator
+from peft.tuners.lora import LoraLayer
 from pydantic import Field
 from torch import Tensor
 
@@ -203,24 +204,16 @@ class Learner:
             self.policy.loaded.model.save_pretrained(folder)
 
     def save_merged(self, folder: Path) -> None:
-        """Write the model as transformers reads it, the adapter merged in, float32, with its tokenizer."""
+        """Write the model as transformers reads it, the adapter merged in, float32, with its tokenizer.
+
+        The weights in memory stay as they are, to the last bit: merging in place and taking it back rounds.
+        """
         if not self.accelerator.is_main_process:
             return
         model = self.policy.loaded.model
-        if self.policy.adapted:
-            model.merge_adapter()
-        try:
-            inner: Any = model.get_base_model() if self.policy.adapted else model
-            weights = {
-                name.replace(".base_layer.", "."): value
-                for name, value in inner.state_dict().items()
-                if ".lora_" not in name
-            }
-            with quiet(), _deprecations():
-                inner.save_pretrained(folder, state_dict=weights)
-        finally:
-            if self.policy.adapted:
-                model.unmerge_adapter()
+        inner: Any = model.get_base_model() if self.policy.adapted else model
+        with quiet(), _deprecations():
+            inner.save_pretrained(folder, state_dict=_merged(inner))
         self.policy.loaded.tokenizer.save_pretrained(folder)
         if self.policy.head is not None:
             torch.save(self.policy.head.state_dict(), folder / "head.pt")
@@ -312,6 +305,22 @@ def _prepared(loaded: Loaded, tuning: Tuning, *, head: bool) -> tuple[Policy, di
     if number is not None:
         trained.update({f"head.{name}": weight for name, weight in number.named_parameters()})
     return policy, trained
+
+
+@torch.no_grad()
+def _merged(model: Any) -> dict[str, Tensor]:  # noqa: ANN401 (transformers' classes are untyped)
+    """The weights of a model by the names that it had before it got an adapter, the adapter added."""
+    merged: dict[str, Tensor] = {
+        name.replace(".base_layer.", "."): weight
+        for name, weight in model.state_dict().items()
+        if ".lora_" not in name
+    }
+    for place, module in model.named_modules():
+        if isinstance(module, LoraLayer):
+            layer: Any = module
+            for adapter in layer.active_adapters:
+                merged[f"{place}.weight"] = merged[f"{place}.weight"] + layer.get_delta_weight(adapter)
+    return merged
 
 
 @contextmanager
