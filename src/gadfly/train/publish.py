@@ -41,13 +41,13 @@ def publish_weights(learner: Learner, folder: Path) -> str:
     """
     like = None if learner.policy.head is not None else gguf_like(learner.source)
     target = folder / _gguf_name(like) if like is not None else None
-    if learner.accelerator.is_main_process:
+    if learner.leads:
         _replace(folder / MODEL, learner.save_merged)
         if learner.policy.adapted:
             _replace(folder / ADAPTER, learner.save_adapter)
         if like is not None and target is not None:
             _export(folder / MODEL, like, target)
-    learner.accelerator.wait_for_everyone()
+    learner.wait()
     return f"transformers:{folder / MODEL}" if target is None else f"embedded:{target}"
 
 
