@@ -91,12 +91,15 @@ def fit(training: Training[E], out: Path, *, on_step: OnStep | None = None) -> T
     manifest = describe_training(
         training.request, steps=training.steps, rows=training.rows, left_out=training.left_out or {}
     )
-    folder = TrainFolder(out, manifest)
+    learner = training.learner
+    folder = TrainFolder(out, manifest, writes=learner.leads)
+    start = folder.saved
+    learner.wait()  # nobody writes before everybody has read
     if folder.finished:
         return folder
-    start = folder.saved
     if start:
-        training.learner.load_state(folder.checkpoint(start))
+        learner.load_state(folder.checkpoint(start))
+    learner.wait()
     folder.begin()
     for step in range(start, training.steps):
         began = monotonic()
@@ -111,9 +114,10 @@ def fit(training: Training[E], out: Path, *, on_step: OnStep | None = None) -> T
         if on_step is not None:
             on_step(line, training.steps)
         if _due(training, step):
-            training.learner.save_state(folder.checkpoint(step + 1))
+            learner.save_state(folder.checkpoint(step + 1))
             folder.forget_before(step + 1)
-            write_curve(folder.lines, out)
+            if learner.leads:
+                write_curve(folder.lines, out)
     return folder
 
 

@@ -58,10 +58,15 @@ class StepLine(Record):
 
 
 class TrainFolder:
-    """One training's folder; one process writes."""
+    """One training's folder."""
 
-    def __init__(self, path: Path, manifest: TrainManifest) -> None:
+    def __init__(self, path: Path, manifest: TrainManifest, *, writes: bool = True) -> None:
         """Open the folder, or make it.
+
+        Args:
+            path: The folder.
+            manifest: What is trained.
+            writes: Whether this process writes; of several, one does.
 
         Raises:
             InputError: it holds another training, or cannot be written.
@@ -75,10 +80,9 @@ class TrainFolder:
                 f"{path} holds another training ({_difference(earlier, manifest)}); give another folder"
             )
         self.manifest = earlier or manifest
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+        self._writes = writes
+        if writes:
+            _make(path)
         if earlier is None:
             self.write(manifest)
         self.lines = [line for line in _read_lines(path / LOG) if line.step <= self.saved]
@@ -99,11 +103,14 @@ class TrainFolder:
 
     def begin(self) -> None:
         """Make the log end where the newest checkpoint does: later steps are made again."""
-        write_whole(self.path / LOG, "".join(f"{line.model_dump_json()}\n" for line in self.lines))
+        if self._writes:
+            write_whole(self.path / LOG, "".join(f"{line.model_dump_json()}\n" for line in self.lines))
 
     def add(self, line: StepLine) -> None:
         """Keep the figures of a step."""
         self.lines.append(line)
+        if not self._writes:
+            return
         try:
             with (self.path / LOG).open("a", encoding="utf-8") as log:
                 log.write(f"{line.model_dump_json()}\n")
@@ -112,14 +119,15 @@ class TrainFolder:
 
     def forget_before(self, step: int) -> None:
         """Take away checkpoints older than this one."""
-        for number, folder in self._checkpoints():
+        for number, folder in self._checkpoints() if self._writes else ():
             if number < step:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def write(self, manifest: TrainManifest) -> None:
         """Write the manifest."""
         self.manifest = manifest
-        write_whole(self.path / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+        if self._writes:
+            write_whole(self.path / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
 
     def finish(self, *, model: str) -> None:
         """Say that the weights are there, and take the checkpoints away."""
@@ -127,7 +135,8 @@ class TrainFolder:
         self.write(
             self.manifest.model_copy(update={"ended": now(), "seconds": round(spent, 3), "model": model})
         )
-        shutil.rmtree(self.path / STATE, ignore_errors=True)
+        if self._writes:
+            shutil.rmtree(self.path / STATE, ignore_errors=True)
 
     def _checkpoints(self) -> list[tuple[int, Path]]:
         folders = list((self.path / STATE).glob("step-*"))
@@ -183,6 +192,13 @@ def _read_lines(file: Path) -> list[StepLine]:
         except ValueError:  # a torn last line of a killed process
             continue
     return found
+
+
+def _make(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _difference(old: TrainManifest, new: TrainManifest) -> str:

@@ -12,6 +12,7 @@ the one that one device would have made.
 # (torch and accelerate leave arguments untyped.)
 
 import os
+import pickle
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from typing import Any, Literal, TypeVar, cast
 import peft
 import torch
 from accelerate import Accelerator
+from peft.tuners.lora import LoraLayer
 from pydantic import Field
 from torch import Tensor
 
@@ -93,33 +95,37 @@ class Learner:
         total = sum(objective.size(example) for example in batch)
         if not total > 0:
             raise InputError("the batch has nothing to learn from")
-        place, others = self.accelerator.process_index, self.accelerator.num_processes
-        mine = sorted(batch, key=objective.length)[place::others]
         sums: dict[str, float] = {}
         self.policy.loaded.model.train()
-        for start in range(0, len(mine), self.tuning.part):
-            part = mine[start : start + self.tuning.part]
-            share = sum(objective.size(example) for example in part) / total
-            with _memory():
-                found = objective.loss(self.policy, part)
-                (found.loss * share).backward()
-            for name, value in found.metrics.items():
-                sums[name] = sums.get(name, 0.0) + share * value
-        self.policy.loaded.model.eval()
+        try:
+            for part in self._parts(batch, objective):
+                share = sum(objective.size(example) for example in part) / total
+                with _memory():
+                    found = objective.loss(self.policy, part)
+                    (found.loss * share).backward()
+                _add(sums, found.metrics, share)
+        except InputError:
+            self.optimizer.zero_grad(set_to_none=True)
+            raise
+        finally:
+            self.policy.loaded.model.eval()
         return self._everywhere(sums)
 
     @torch.no_grad()
     def evaluate(self, examples: Sequence[E], objective: Objective[E]) -> dict[str, float]:
-        """The figures of examples that are not learned from, averaged over them."""
+        """The figures of examples that are not learned from, averaged over them.
+
+        Raises:
+            InputError: a loss is not finite, or memory is short.
+        """
         total = sum(objective.size(example) for example in examples)
         sums: dict[str, float] = {}
         self.policy.loaded.model.eval()
-        for start in range(0, len(examples), self.tuning.part):
-            part = examples[start : start + self.tuning.part]
+        for part in self._parts(examples, objective):
             share = sum(objective.size(example) for example in part) / total
-            for name, value in objective.loss(self.policy, part).metrics.items():
-                sums[name] = sums.get(name, 0.0) + share * value
-        return sums
+            with _memory():
+                _add(sums, objective.loss(self.policy, part).metrics, share)
+        return self._everywhere(sums)
 
     def seed(self, step: int) -> None:
         """Fix the chance of a step (dropout), so that a resumed training is the unbroken one."""
@@ -142,6 +148,7 @@ class Learner:
             held = list(self.trained.values())
         norm = torch.nn.utils.clip_grad_norm_(held, self.tuning.clip)
         if not bool(torch.isfinite(norm)):
+            self.optimizer.zero_grad(set_to_none=True)
             raise InputError(
                 "the gradient is not finite (NaN or infinite): lower the learning rate, or look for rows "
                 "with extreme weights"
@@ -159,7 +166,7 @@ class Learner:
 
     def save_state(self, folder: Path) -> None:
         """Write what training goes on from, what learns and the optimiser: whole or not at all."""
-        if not self.accelerator.is_main_process:
+        if not self.leads:
             return
         folder.mkdir(parents=True, exist_ok=True)
         draft = folder / f".{_STATE}.partial"
@@ -192,46 +199,62 @@ class Learner:
                 for name, weight in self.trained.items():
                     weight.copy_(saved[name])
             self.optimizer.load_state_dict(state["optimizer"])
-        except (OSError, RuntimeError, KeyError, EOFError) as error:
+        except (OSError, RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
             raise InputError(
                 f"the checkpoint in {folder} cannot be read ({error}); take it away to start anew"
             ) from error
 
     def save_adapter(self, folder: Path) -> None:
         """Write the adapter in PEFT's format; nothing where all weights learned."""
-        if self.policy.adapted and self.accelerator.is_main_process:
+        if self.policy.adapted and self.leads:
             self.policy.loaded.model.save_pretrained(folder)
 
     def save_merged(self, folder: Path) -> None:
-        """Write the model as transformers reads it, the adapter merged in, float32, with its tokenizer."""
-        if not self.accelerator.is_main_process:
+        """Write the model as transformers reads it, the adapter merged in, float32, with its tokenizer.
+
+        The weights in memory stay as they are, to the last bit: merging in place and taking it back rounds.
+        """
+        if not self.leads:
             return
         model = self.policy.loaded.model
-        if self.policy.adapted:
-            model.merge_adapter()
-        try:
-            inner: Any = model.get_base_model() if self.policy.adapted else model
-            weights = {
-                name.replace(".base_layer.", "."): value
-                for name, value in inner.state_dict().items()
-                if ".lora_" not in name
-            }
-            with quiet(), warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # the library's own words to itself
-                inner.save_pretrained(folder, state_dict=weights)
-        finally:
-            if self.policy.adapted:
-                model.unmerge_adapter()
+        inner: Any = model.get_base_model() if self.policy.adapted else model
+        with quiet(), _deprecations():
+            inner.save_pretrained(folder, state_dict=_merged(inner))
         self.policy.loaded.tokenizer.save_pretrained(folder)
         if self.policy.head is not None:
             torch.save(self.policy.head.state_dict(), folder / "head.pt")
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is the process that writes and prints."""
+        return self.accelerator.is_main_process
+
+    def wait(self) -> None:
+        """Until every process is here."""
+        self.accelerator.wait_for_everyone()
+
+    def share(self, items: Sequence[E]) -> Sequence[E]:
+        """What this process does of work that is divided among all: every n-th item."""
+        return items[self.accelerator.process_index :: self.accelerator.num_processes]
+
+    def together(self, mine: Sequence[E]) -> list[E]:
+        """What all processes made of their shares, in the order of the items."""
+        if self.accelerator.num_processes == 1:
+            return list(mine)
+        shares = cast(list[Sequence[E]], _gather(mine))
+        return [share[place] for place in range(len(shares[0])) for share in shares if place < len(share)]
+
+    def _parts(self, examples: Sequence[E], objective: Objective[E]) -> list[Sequence[E]]:
+        """This process's share, those of like length together."""
+        mine = self.share(sorted(examples, key=objective.length))
+        return [mine[start : start + self.tuning.part] for start in range(0, len(mine), self.tuning.part)]
 
     def _everywhere(self, sums: dict[str, float]) -> dict[str, float]:
         """Sums over all processes."""
         if self.accelerator.num_processes == 1:
             return sums
         gathered = cast(list[dict[str, float]], _gather(sums))
-        names = sorted({name for one in gathered for name in one})
+        names = {name: None for one in gathered for name in one}
         return {name: sum(one.get(name, 0.0) for one in gathered) for name in names}
 
 
@@ -259,7 +282,7 @@ def open_learner(
     source = locate(target)
     torch.manual_seed(tuning.seed)
     accelerator = Accelerator(cpu=device == "cpu")
-    where = str(accelerator.device) if device == "auto" else device
+    where = str(accelerator.device) if device in ("auto", accelerator.device.type) else device
     with _memory():
         loaded = read(source, dtype="float32", device=where)
         policy, trained = _prepared(loaded, tuning, head=head)
@@ -285,16 +308,15 @@ def _prepared(loaded: Loaded, tuning: Tuning, *, head: bool) -> tuple[Policy, di
         model.enable_input_require_grads()
     if tuning.lora is not None:
         model.requires_grad_(False)
-        model = peft.get_peft_model(
-            model,
-            peft.LoraConfig(
-                r=tuning.lora.rank,
-                lora_alpha=cast(int, tuning.lora.alpha),
-                lora_dropout=tuning.lora.dropout,
-                target_modules="all-linear",
-                task_type="CAUSAL_LM",
-            ),
+        adapter = peft.LoraConfig(
+            r=tuning.lora.rank,
+            lora_alpha=cast(int, tuning.lora.alpha),
+            lora_dropout=tuning.lora.dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
         )
+        with _deprecations():
+            model = peft.get_peft_model(model, adapter)
     number = None
     if head:
         width = int(loaded.model.config.get_text_config().hidden_size)
@@ -316,6 +338,30 @@ def _prepared(loaded: Loaded, tuning: Tuning, *, head: bool) -> tuple[Policy, di
     return policy, trained
 
 
+@torch.no_grad()
+def _merged(model: Any) -> dict[str, Tensor]:  # noqa: ANN401 (transformers' classes are untyped)
+    """The weights of a model by the names that it had before it got an adapter, the adapter added."""
+    merged: dict[str, Tensor] = {
+        name.replace(".base_layer.", "."): weight
+        for name, weight in model.state_dict().items()
+        if ".lora_" not in name
+    }
+    for place, module in model.named_modules():
+        if isinstance(module, LoraLayer):
+            layer: Any = module
+            for adapter in layer.active_adapters:
+                merged[f"{place}.weight"] = merged[f"{place}.weight"] + layer.get_delta_weight(adapter)
+    return merged
+
+
+@contextmanager
+def _deprecations() -> Generator[None]:
+    """Without what the libraries tell one another about names that will change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
 @contextmanager
 def _memory() -> Generator[None]:
     """Turn running out of memory into words."""
@@ -333,6 +379,11 @@ _SHORT = (
     "memory is short: make parts smaller (--part), rows shorter (--row-tokens), keep LoRA, "
     "or add --checkpointing"
 )
+
+
+def _add(sums: dict[str, float], metrics: Mapping[str, float], share: float) -> None:
+    for name, value in metrics.items():
+        sums[name] = sums.get(name, 0.0) + share * value
 
 
 def _gather(value: object) -> list[object]:

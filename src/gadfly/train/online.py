@@ -57,19 +57,19 @@ class Sampler:
     plan: Plan
 
     def draw(self, step: int) -> list[Group]:
-        """The groups of a step: other problems and other draws in each."""
-        chosen = [self.problems[place] for place in self.plan.places(step, len(self.problems))]
-        return anyio.run(self._draw, step, chosen)
+        """The groups of a step: other problems and other draws in each.
+
+        Several processes draw a share each, and every one gets them all.
+        """
+        places = self.plan.places(step, len(self.problems))
+        chosen = [self.problems[place].again(step).again(copy) for copy, place in enumerate(places)]
+        return self.learner.together(anyio.run(self._draw, step, self.learner.share(chosen)))
 
     async def _draw(self, step: int, chosen: Sequence[Problem]) -> list[Group]:
         model = self.learner.sample(f"{self.learner.source.name}+{step}")
         metered = Metered(inner=model)
         solver = self.solver(metered)
-        asked = [
-            problem.again(step).again(copy).again(number)
-            for copy, problem in enumerate(chosen)
-            for number in range(self.samples)
-        ]
+        asked = [problem.again(number) for problem in chosen for number in range(self.samples)]
 
         async def one(problem: Problem) -> Rollout:
             return await roll_out(solver, problem, self.scorers)
@@ -122,13 +122,15 @@ class OnPolicy:
             if float(value) and call.output
         ]
         codec = self.sampler.learner.policy.codec
-        examples = [one for one in examples if codec.within(one.row) is not None]
-        if self.sampler.plan.passes > 1:
-            examples = with_old(self.sampler.learner, examples)
+        fitting = [one for one in examples if codec.within(one.row) is not None]
         figures = _figures(groups, rewards, found)
+        if len(fitting) < len(examples):
+            figures["too_long"] = 1 - len(fitting) / len(examples)
+        if self.sampler.plan.passes > 1:
+            fitting = with_old(self.sampler.learner, fitting)
         if self.gold:
             figures["gold"] = _mean([value for group in groups for value in group.rewards(self.gold)])
-        return examples, figures
+        return fitting, figures
 
 
 def advantages(rewards: Sequence[Sequence[float | None]], estimate: Estimate, scale: Scale) -> Advantages:

@@ -2,6 +2,7 @@
 
 import math
 import random
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
@@ -49,12 +50,13 @@ class Plan(Record):
 
     def places(self, step: int, rows: int) -> list[int]:
         """Which rows a step learns from: every row once an epoch, each epoch in an order of its own."""
-        orders: dict[int, list[int]] = {}
-        found: list[int] = []
-        for count in range(step * self.batch, (step + 1) * self.batch):
-            epoch, place = divmod(count, rows)
-            if epoch not in orders:
-                orders[epoch] = list(range(rows))
-                random.Random(f"{self.seed}/{epoch}").shuffle(orders[epoch])
-            found.append(orders[epoch][place])
-        return found
+        counts = range(step * self.batch, (step + 1) * self.batch)
+        places = (divmod(count, rows) for count in counts)
+        return [_order(self.seed, epoch, rows)[place] for epoch, place in places]
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, rows: int) -> tuple[int, ...]:
+    order = list(range(rows))
+    random.Random(f"{seed}/{epoch}").shuffle(order)
+    return tuple(order)

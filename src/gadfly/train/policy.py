@@ -126,8 +126,13 @@ class Policy:
             InputError: the model is trained whole, and no copy was kept.
         """
         if self.adapted:
-            with self.loaded.model.disable_adapter():
-                yield
+            learning = self.loaded.model.training
+            self.loaded.model.eval()
+            try:
+                with self.loaded.model.disable_adapter():
+                    yield
+            finally:
+                self.loaded.model.train(learning)
             return
         if self.frozen is None:
             raise InputError("no reference was kept: call keep_reference before training starts")
