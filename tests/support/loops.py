@@ -1,6 +1,6 @@
 """Made-up loops whose truth is known: what the report of a loop is tried on."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from gadfly.metrics.answers import Outcome
@@ -143,7 +143,13 @@ def critic(number: int, *, n: int = 120, skill: float = 0.6, mends: float = 0.1)
     )
 
 
-def improvement(base: Checkpoint, arms: Sequence[Arm], *, prompts: bool = True) -> Improvement:
+def improvement(
+    base: Checkpoint,
+    arms: Sequence[Arm],
+    *,
+    prompts: bool = True,
+    untouched: Mapping[str, tuple[str, ...]] | None = None,
+) -> Improvement:
     """Loops and controls from one base."""
     problems = names(len(base.evaluation.answers.outcomes))
     return Improvement(
@@ -155,4 +161,5 @@ def improvement(base: Checkpoint, arms: Sequence[Arm], *, prompts: bool = True) 
         base=base,
         arms=tuple(arms),
         prompts=tuple(f"What is problem {i}?" for i in range(len(problems))) if prompts else (),
+        untouched=untouched or {},
     )

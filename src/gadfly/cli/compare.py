@@ -1,4 +1,4 @@
-"""`gadfly compare`: methods on the same problems, against voting at the same number of tokens."""
+"""`gadfly compare`: methods on the same problems, against voting at the same number of tokens; or models."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,10 +24,17 @@ from gadfly.cli.opening import (
 from gadfly.cli.output import application, console, print_json
 from gadfly.cli.plan import Plan, plan_methods
 from gadfly.errors import InputError
-from gadfly.recipes.load import SharedModels
+from gadfly.metrics.estimators import LARGEST
+from gadfly.models.load import split_models
+from gadfly.recipes.load import SharedModels, split_recipes
 from gadfly.run.compare import Setup
 from gadfly.run.compare import compare as compare_methods
 from gadfly.run.comparison import Comparison, method_folder
+from gadfly.run.diagnosis import measure
+from gadfly.run.health_publish import publish_improvement
+from gadfly.run.health_table import print_health
+from gadfly.run.improvement import Improvement
+from gadfly.run.lineup import Entrant, Lineup, line_up
 from gadfly.run.progress import RunsProgress
 from gadfly.run.publish import publish
 from gadfly.run.table import print_comparison
@@ -37,6 +44,8 @@ DEFAULT = (
     "self-refine:rounds=1,critique-refine,self-correct:rounds=1,temperature=0.7"
 )
 """What is compared unless told otherwise: the baselines, and one of each way to use feedback."""
+GREEDY = "direct:temperature=0"
+"""How several models answer unless told otherwise."""
 
 compare = application(
     "compare",
@@ -44,10 +53,14 @@ compare = application(
     "gadfly compare --on problems.jsonl --scorer numeric --limit 50",
     "gadfly compare --recipes direct,self-refine:rounds=1,self-refine:rounds=3",
     "gadfly compare --critic openai:MODEL@http://HOST/v1",
+    "gadfly compare --model embedded,transformers:runs/star/round-1,transformers:runs/star/round-2 --pool 8",
     summary="Say which method helps this model on these problems, and at what cost.\n\n"
     "Every method answers the same problems. Each is compared with one direct answer, and with a "
     "majority vote over as many samples as the same number of tokens buys. Writes compare.json, a "
-    "picture (frontier.png and .svg) and report.html, in which every rollout can be opened.",
+    "picture (frontier.png and .svg) and report.html, in which every rollout can be opened.\n\n"
+    "Several models joined by commas in --model are compared with the first of them instead, by one method "
+    "(a greedy answer unless --recipes names another): which is better, in which families, and what it costs "
+    "in coverage and diversity. Writes improvement.json, health.json, pictures and report.html.",
 )
 
 
@@ -75,10 +88,14 @@ def compare_recipes(
     running: Running = USUAL,
 ) -> None:
     """Compare methods; `gadfly compare --help` says how."""
-    place = folder(running.out, "compare", running.on, running.model)
-
-    planned = partial(plan_methods, recipes, model=running.model, critic=critic, max_tokens=max_tokens)
+    specs = split_models(running.model)
     size = _Size(limit=limit, pool=pool, seed=seed)
+    if len(specs) > 1:
+        method = _Method(recipe=_one(recipes), critic=critic, max_tokens=max_tokens)
+        _compare_models(running, specs, method, size)
+        return
+    place = folder(running.out, "compare", running.on, running.model)
+    planned = partial(plan_methods, recipes, model=running.model, critic=critic, max_tokens=max_tokens)
     try:
         comparison = anyio.run(_compared, running, place, planned, size)
     except KeyboardInterrupt:
@@ -93,6 +110,78 @@ def compare_recipes(
             screen.print(Text(str(path), "dim"))
     if all(result.count("failed") == len(comparison.problems) for result in comparison.methods):
         raise all_failed(method_folder(place, comparison.methods[0].name))
+
+
+def _compare_models(running: Running, specs: list[str], method: "_Method", size: "_Size") -> None:
+    """Several models on the same problems; the first is what the others are compared with."""
+    if not 0 <= size.pool <= LARGEST:
+        raise InputError(f"--pool is {size.pool}; for several models it must be 0 to {LARGEST}")
+    place = folder(running.out, "compare", running.on, f"{len(specs)}-models-{specs[0]}")
+    try:
+        improvement = anyio.run(_lined_up, running, specs, place, method, size)
+    except KeyboardInterrupt:
+        raise stopped(place) from None
+    health = measure(improvement)
+    written = publish_improvement(improvement, place, health=health)
+    if running.as_json:
+        print_json(health.model_dump(mode="json"))
+    else:
+        screen = console()
+        print_health(health, screen)
+        for path in written:
+            screen.print(Text(str(path), "dim"))
+    every = (improvement.base, *improvement.arms[0].checkpoints)
+    if all(set(one.evaluation.answers.outcomes) == {"failed"} for one in every):
+        raise all_failed(method_folder(place, every[0].name, room="models") / "answers")
+
+
+def _one(recipes: str) -> str:
+    if recipes == DEFAULT:
+        return GREEDY
+    named = split_recipes(recipes)
+    if len(named) != 1:
+        raise InputError(f"several models are compared by one method; --recipes names {len(named)}")
+    return named[0]
+
+
+async def _lined_up(
+    running: Running, specs: list[str], place: Path, method: "_Method", size: "_Size"
+) -> Improvement:
+    async with open_models(running) as models:
+
+        def enter(spec: str) -> Entrant:
+            plan = plan_methods(
+                method.recipe, models, model=spec, critic=method.critic, max_tokens=method.max_tokens
+            )
+            (answers,) = plan.methods.values()
+            in_flight = rollouts_in_flight(models.loaded, running.concurrency)
+            return Entrant(answers=answers, samples=plan.sampler, in_flight=in_flight, close=models.close)
+
+        asked = await open_benchmark(running, size.limit)
+        try:
+            problems = list(asked.benchmark.problems())
+            lineup = Lineup(
+                models=specs,
+                enter=enter,
+                benchmark=asked.benchmark.name,
+                pool=size.pool,
+                seed=size.seed,
+                warnings=asked.warnings,
+            )
+            totals = dict.fromkeys(lineup.names, (1 + size.pool) * len(problems))
+            with RunsProgress(totals) as heard:
+                return await line_up(lineup, problems, asked.benchmark.scorer, out=place, on_rollout=heard)
+        finally:
+            await close_scorer(asked.benchmark)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Method:
+    """How every model answers."""
+
+    recipe: str
+    critic: str | None
+    max_tokens: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

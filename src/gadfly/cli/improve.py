@@ -22,8 +22,9 @@ from gadfly.recipes.load import (
     list_recipes,
     split_recipes,
 )
+from gadfly.run.diagnosis import measure
 from gadfly.run.health_publish import publish_improvement
-from gadfly.run.health_table import print_improvement
+from gadfly.run.health_table import print_health
 from gadfly.run.improvement import Improvement
 from gadfly.train.evaluating import Exam, Untouched
 from gadfly.train.improve import Course, Improving, Loop, Settings
@@ -105,7 +106,7 @@ def _work(
         print_json(improvement.model_dump(mode="json"))
         return
     screen = console()
-    print_improvement(improvement, screen)
+    print_health(measure(improvement), screen)
     for path in written:
         note(str(path))
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from itertools import chain, islice, zip_longest
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from gadfly.benchmarks.load import load_benchmark
-from gadfly.cli.flags import Group, flag
+from gadfly.cli.flags import flag
 from gadfly.errors import InputError
 from gadfly.protocols import Benchmark, Scorer
 from gadfly.records import Problem

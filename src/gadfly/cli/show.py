@@ -1,4 +1,4 @@
-"""`gadfly show`: one rollout as a tree, or a comparison's table."""
+"""`gadfly show`: one rollout as a tree, or the tables of a comparison or of a loop."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,9 @@ from gadfly.cli.output import AsJson, application, console, print_json
 from gadfly.errors import InputError
 from gadfly.run.compare import COMPARISON
 from gadfly.run.comparison import read_comparison
+from gadfly.run.diagnosis import measure
+from gadfly.run.health_table import print_health
+from gadfly.run.improvement import IMPROVEMENT, read_improvement
 from gadfly.run.manifest import Manifest, read_manifest
 from gadfly.run.show import find, render
 from gadfly.run.table import print_comparison
@@ -30,7 +33,9 @@ def _kind(help: str) -> Parameter:
 
 @show.default
 def show_rollout(
-    run: Annotated[str, Parameter(help="A run's folder, its rollouts.jsonl, or the folder of a comparison.")],
+    run: Annotated[
+        str, Parameter(help="A run's folder, its rollouts.jsonl, or the folder of a comparison or loop.")
+    ],
     rollout: Annotated[str | None, Parameter(help="A problem's id, or a row counted from 1.")] = None,
     /,
     *,
@@ -49,6 +54,9 @@ def show_rollout(
     path = Path(run).expanduser()
     if not wanted and (path / COMPARISON).is_file():
         _comparison(path, as_json)
+        return
+    if not wanted and (path / IMPROVEMENT).is_file():
+        _improvement(path / IMPROVEMENT, as_json)
         return
     found = find(path, wanted[0] if wanted else None)
     if as_json:
@@ -74,6 +82,17 @@ def _comparison(path: Path, as_json: bool) -> None:
     methods = sorted(folder.name for folder in (path / "methods").glob("*/"))
     if methods:
         screen.print(Text(f"gadfly show {path}/methods/{methods[-1]}", "dim"))
+
+
+def _improvement(file: Path, as_json: bool) -> None:
+    try:
+        health = measure(read_improvement(file.read_bytes(), where=str(file)))
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from error
+    if as_json:
+        print_json(health.model_dump(mode="json"))
+    else:
+        print_health(health, console())
 
 
 def _headline(manifest: Manifest) -> Text:

@@ -138,6 +138,29 @@ def load_backend(spec: str) -> Model:
     return load(named.target, named.options)
 
 
+def split_models(text: str) -> list[str]:
+    """`a,b:x?y=1,2,c` as its specifications: a comma parts two where a backend's name follows it.
+
+    Raises:
+        InputError: none is named, or one is named twice.
+    """
+    known = {entry.name for entry in entry_points(group=GROUP)}
+    specs: list[str] = []
+    for part in text.split(","):
+        name = part.strip().partition("?")[0].partition(":")[0]
+        if specs and name not in known:
+            specs[-1] += f",{part}"
+        else:
+            specs.append(part)
+    specs = [spec.strip().rstrip(",") for spec in specs]
+    if not any(specs):
+        raise InputError("no model is named; `gadfly models` lists what there is")
+    if len(set(specs)) < len(specs):
+        twice = next(spec for spec in specs if specs.count(spec) > 1)
+        raise InputError(f"the model {twice} is named twice")
+    return specs
+
+
 def open_cache(cache: CacheChoice) -> CompletionStore | None:
     """The store that `load_model` is told to use.
 

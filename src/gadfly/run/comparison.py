@@ -130,9 +130,9 @@ class Comparison(Record):
         raise InputError(f"no method {name!r} in this comparison; it has {known}")
 
 
-def method_folder(out: Path, name: str) -> Path:
-    """Where a comparison in `out` keeps the rollouts of a method."""
-    return out / "methods" / (re.sub(r"[^\w.=+-]+", "-", name).strip("-.") or "method")
+def method_folder(out: Path, name: str, *, room: str = "methods") -> Path:
+    """Where a comparison in `out` keeps the rollouts of a method, or of a model."""
+    return out / room / (re.sub(r"[^\w.=+-]+", "-", name).strip("-.") or "method")
 
 
 def read_comparison(text: str | bytes, *, where: str = "compare.json") -> Comparison:

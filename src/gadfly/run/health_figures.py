@@ -19,7 +19,22 @@ from gadfly.errors import InputError
 from gadfly.metrics.measurement import Measurement
 from gadfly.run.figures import STYLE
 from gadfly.run.health import ArmHealth, CheckpointHealth, Compared, Health
-from gadfly.run.improvement import Phase
+from gadfly.run.health_panels import (
+    apart,
+    arm_colour,
+    end_of,
+    frame,
+    legend,
+    mark,
+    of_models,
+    panels,
+    percent_axis,
+    round_names,
+    rounds,
+    short,
+    titled,
+)
+from gadfly.run.improvement import ArmKind, Phase
 from gadfly.run.palette import ARMS, GRID, INK, MUTED, PAPER, PHASES
 
 Point: TypeAlias = tuple[float, Measurement]
@@ -34,8 +49,7 @@ ABOUT = {
 """What each picture shows, by the name of its file."""
 _LOW, _HIGH = "#c75000", "#0072b2"
 _SHADES = LinearSegmentedColormap.from_list("shades", [PAPER, _HIGH])
-_MARKERS = {"loop": "o", "models": "o", "self-training": "s", "inference-only": "D"}
-_WIDTH = 9.0
+_MARKERS: Mapping[ArmKind, str] = {"loop": "o", "models": "o", "self-training": "s", "inference-only": "D"}
 
 
 def write_health_figures(health: Health, out: Path) -> list[Path]:
@@ -76,29 +90,31 @@ def draw_accuracy(health: Health) -> Figure:
     """Accuracy by round for all arms; beside it the final differences to the base, by family."""
     rows = _families(health)
     height = max(4.6, 1.9 + 0.32 * (len(rows) or 1) * max(1, len(health.arms)) * 0.8)
-    figure = _figure(height, "Accuracy by round", health)
-    axes = figure.add_axes((0.075, 0.12, 0.43, 0.84 - 1.0 / height))
+    figure = titled(height, "Accuracy" if of_models(health) else "Accuracy by round", health)
+    axes = figure.add_axes((0.06, 0.42 / height, 0.46, 1 - 1.6 / height))
     steps = max(one.round for arm in health.arms for one in arm.checkpoints)
     for place, arm in enumerate(health.arms):
-        _arm_line(axes, health, arm, _arm_colour(place), shift=_shift(place, len(health.arms)), steps=steps)
+        _arm_line(axes, health, arm, arm_colour(place), shift=apart(place, len(health.arms)), steps=steps)
     base = health.base.accuracy.found
+    mark(axes, 0, base, INK)
     axes.axhline(base.value, color=MUTED, linewidth=1, linestyle=(0, (2, 3)), zorder=1)
-    _frame(axes, "right, %  (95 % intervals)")
-    _rounds(axes, steps, names=_names(health))
-    _percent_axis(axes)
-    _forest(figure.add_axes((0.66, 0.12, 0.32, 0.84 - 1.0 / height)), health, rows)
+    frame(axes, "right, %  (95 % intervals)")
+    rounds(axes, steps, names=round_names(health))
+    percent_axis(axes)
+    _forest(figure.add_axes((0.675, 0.42 / height, 0.31, 1 - 1.6 / height)), health, rows)
     handles = [
         Line2D(
             [],
             [],
-            color=_arm_colour(place),
+            color=arm_colour(place),
             marker=_MARKERS[arm.kind],
             linewidth=1.8,
-            label=_short(arm.name, 34),
+            label=short(arm.name, 34),
         )
         for place, arm in enumerate(health.arms)
     ]
-    _legend(figure, handles)
+    if not of_models(health):
+        legend(figure, handles)
     return figure
 
 
@@ -109,32 +125,24 @@ def _arm_line(axes: Axes, health: Health, arm: ArmHealth, colour: str, *, shift:
         axes.axhspan(found.low, found.high, color=colour, alpha=0.1, linewidth=0, zorder=1)
         axes.plot([0, steps], [found.value] * 2, color=colour, linewidth=1.6, linestyle=(0, (6, 2)), zorder=2)
         return
-    points = [(one.round, one.accuracy.found, one.standing) for one in (health.base, *arm.checkpoints)]
-    kept = [(x, found) for x, found, standing in points if standing == "kept"]
-    axes.plot([x + shift for x, _ in kept], [y.value for _, y in kept], color=colour, linewidth=1.8, zorder=3)
-    for x, found, standing in points:
-        whole = standing == "kept"
-        _mark(axes, x + shift, found, colour, marker=_MARKERS[arm.kind] if whole else "x")
-
-
-def _mark(axes: Axes, x: float, found: Measurement, colour: str, *, marker: str = "o") -> None:
-    reach = [[max(0.0, found.value - found.low)], [max(0.0, found.high - found.value)]]
-    axes.errorbar(
-        x, found.value, yerr=reach, fmt=marker, color=colour, markersize=6.5, elinewidth=1.2, capsize=2.2,
-        markeredgecolor=colour if marker == "x" else PAPER, markeredgewidth=1.4 if marker == "x" else 0.8,
-        zorder=4,
-    )  # fmt: skip
+    kept = [(one.round + shift, one.accuracy.found) for one in arm.checkpoints if one.standing == "kept"]
+    kept = [(0.0, health.base.accuracy.found), *kept]
+    if arm.kind != "models":
+        axes.plot([x for x, _ in kept], [y.value for _, y in kept], color=colour, linewidth=1.8, zorder=3)
+    for one in arm.checkpoints:
+        if arm.kind == "models":
+            colour = arm_colour(one.round - 1)
+        marker = _MARKERS[arm.kind] if one.standing == "kept" else "x"
+        mark(axes, one.round + shift, one.accuracy.found, colour, marker=marker)
 
 
 def _forest(axes: Axes, health: Health, rows: Sequence[str]) -> None:
     """Differences to the base in points, one row a family and arm."""
     shown = list(rows)
     axes.axvline(0, color=MUTED, linewidth=1)
-    for place, arm in enumerate(health.arms):
-        last = arm.last
-        if last is None:
-            continue
-        offset = _shift(place, len(health.arms), 0.26)
+    finals = _finals(health)
+    for place, (kind, last) in enumerate(finals):
+        offset = apart(place, len(finals), 0.26)
         for row, name in enumerate(shown):
             found = _difference(last, name)
             if found is None:
@@ -142,15 +150,26 @@ def _forest(axes: Axes, health: Health, rows: Sequence[str]) -> None:
             value, low, high = 100 * found.value, 100 * found.low, 100 * found.high
             axes.errorbar(
                 value, row + offset, xerr=[[max(0, value - low)], [max(0, high - value)]],
-                fmt=_MARKERS[arm.kind], color=_arm_colour(place), markersize=5.5, elinewidth=1.2, capsize=2,
+                fmt=_MARKERS[kind], color=arm_colour(place), markersize=5.5, elinewidth=1.2, capsize=2,
                 markeredgecolor=PAPER, markeredgewidth=0.7,
             )  # fmt: skip
-    labels = [_short(name or "all problems", 22) for name in shown]
+    labels = [short(name or "all problems", 22) for name in shown]
     axes.set_yticks(range(len(shown)), labels)
     axes.set_ylim(len(shown) - 0.45, -0.55)
     if len(shown) > 1:
         axes.axhline(0.5, color=GRID, linewidth=0.8)
-    _frame(axes, "final less base, points", grid="x")
+    frame(
+        axes,
+        f"{'model' if of_models(health) else 'final'} less {end_of(health.base.name)}, points",
+        grid="x",
+    )
+
+
+def _finals(health: Health) -> list[tuple[ArmKind, CheckpointHealth]]:
+    """What is held against the base: every model, or what each arm ends with."""
+    if of_models(health):
+        return [("models", one) for one in health.arms[0].checkpoints]
+    return [(arm.kind, arm.last or health.base) for arm in health.arms]
 
 
 def _families(health: Health) -> list[str]:
@@ -179,18 +198,18 @@ def draw_coverage(health: Health) -> Figure | None:
         ("one answer", INK, lambda one: one.accuracy),
         ("a sample, on the mean", ARMS[1], lambda one: one.sampled),
     ]
-    figure = _figure(4.4, "Coverage and sharpening", health)
-    for axes, arm in zip(_panels(figure, len(arms), 4.4), arms, strict=True):
+    figure = titled(4.4, "Coverage and sharpening", health)
+    for axes, arm in zip(panels(figure, len(arms), 4.4), arms, strict=True):
         path = (health.base, *arm.checkpoints)
         for number, (_, colour, figure_of) in enumerate(lines):
-            _measured_line(axes, path, figure_of, colour, shift=_shift(number, len(lines), 0.1))
-        _frame(axes, _short(arm.name, 34))
-        _rounds(axes, path[-1].round, names=_names(health))
-        _percent_axis(axes)
+            _measured_line(axes, path, figure_of, colour, shift=apart(number, len(lines), 0.1))
+        frame(axes, short(arm.name, 34))
+        rounds(axes, path[-1].round, names=round_names(health))
+        percent_axis(axes)
     handles = [
         Line2D([], [], color=colour, marker="o", linewidth=1.8, label=name) for name, colour, _ in lines
     ]
-    _legend(figure, handles)
+    legend(figure, handles)
     return figure
 
 
@@ -207,7 +226,7 @@ def _measured_line(
         [x for x, _ in points], [found.value for _, found in points], color=colour, linewidth=1.8, zorder=3
     )
     for x, found in points:
-        _mark(axes, x, found, colour)
+        mark(axes, x, found, colour)
 
 
 # ---------------------------------------------------------------- difficulty
@@ -219,8 +238,12 @@ def draw_difficulty(health: Health) -> Figure | None:
     if not health.base.difficulty or not arms:
         return None
     bins = [(one.name, one.n) for one in health.base.difficulty]
-    figure = _figure(4.0, "Difficulty tail", health, more="rows: how often the base solves the problem")
-    for number, (axes, arm) in enumerate(zip(_panels(figure, len(arms), 4.0, left=0.17), arms, strict=True)):
+    figure = titled(3.9, "Difficulty tail", health)
+    key = (
+        "right samples, points since the base (bold: its interval excludes zero); rows: how hard for the base"
+    )
+    figure.text(0.012, 1 - 0.8 / 3.9, key, fontsize=9, color=INK, va="center")
+    for number, (axes, arm) in enumerate(zip(panels(figure, len(arms), 3.9, left=0.15), arms, strict=True)):
         path = [one for one in (health.base, *arm.checkpoints) if one.difficulty]
         cells = [[_bin(one, name) for one in path] for name, _ in bins]
         shares = np.array([[0.0 if cell is None else cell.found.value for cell in row] for row in cells])
@@ -229,16 +252,18 @@ def draw_difficulty(health: Health) -> Figure | None:
             for column, cell in enumerate(across):
                 if cell is not None:
                     _cell(axes, column, row, cell)
-        axes.set_xticks(range(len(path)), [_round_name(one) for one in path])
-        labels = [f"{name}\n({n} problems)" for name, n in bins] if number == 0 else [""] * len(bins)
-        axes.set_yticks(range(len(bins)), labels)
-        _frame(axes, _short(arm.name, 34), grid="")
+        names = round_names(health)
+        axes.set_xticks(range(len(path)), [names.get(one.round, f"round {one.round}") for one in path])
+        if number == 0:
+            axes.set_yticks(range(len(bins)), [f"{name}\n({n} problems)" for name, n in bins])
+        axes.tick_params(labelleft=number == 0)
+        frame(axes, short(arm.name, 34), grid="")
     return figure
 
 
 def _cell(axes: Axes, column: int, row: int, cell: Compared) -> None:
     """The accuracy in percent; below it the change since the base, bold where its interval excludes zero."""
-    dark = cell.found.value > 0.55
+    dark = cell.found.value > 0.62
     ink = PAPER if dark else INK
     moved = cell.base
     up = 0.12 if moved is not None else 0.0
@@ -263,8 +288,9 @@ def draw_reward(health: Health) -> Figure | None:
     arms = [arm for arm in health.arms if any(one.reward for one in arm.checkpoints)]
     if not arms:
         return None
-    figure = _figure(4.2, "Reward against gold", health, more="mean over the same answers")
-    for axes, arm in zip(_panels(figure, len(arms), 4.2), arms, strict=True):
+    figure = titled(4.2, "Reward against gold", health)
+    warned = False
+    for axes, arm in zip(panels(figure, len(arms), 4.2), arms, strict=True):
         path = [one for one in (health.base, *arm.checkpoints) if one.reward is not None]
         for name, colour, shift in (("proxy", ARMS[1], -0.03), ("gold", _HIGH, 0.03)):
             points: list[Point] = [
@@ -272,23 +298,21 @@ def draw_reward(health: Health) -> Figure | None:
             ]
             axes.plot([x for x, _ in points], [y.value for _, y in points], color=colour, linewidth=1.8)
             for x, found in points:
-                _mark(axes, x, found, colour)
+                mark(axes, x, found, colour)
         gamed = [one for one in path if one.reward and one.reward.rise and one.reward.rise.over_optimised]
         for one in gamed:
             axes.axvspan(one.round - 0.35, one.round + 0.35, color=_LOW, alpha=0.1, linewidth=0, zorder=0)
-        if gamed:
-            axes.text(
-                0.98, 0.03, "shaded: the reward rose,\nthe truth did not measurably", transform=axes.transAxes,
-                ha="right", va="bottom", fontsize=8.5, color=_LOW,
-            )  # fmt: skip
+        warned = warned or bool(gamed)
         source = path[0].reward.source if path[0].reward is not None else ""
-        _frame(axes, f"{_short(arm.name, 30)}, {source} answers")
-        _rounds(axes, path[-1].round, names=_names(health), first=path[0].round)
-    handles = [
+        frame(axes, f"{short(arm.name, 30)}, {source} answers")
+        rounds(axes, path[-1].round, names=round_names(health), first=path[0].round)
+    handles: list[Line2D | Patch] = [
         Line2D([], [], color=ARMS[1], marker="o", linewidth=1.8, label="reward (proxy)"),
-        Line2D([], [], color=_HIGH, marker="o", linewidth=1.8, label="right (gold)"),
+        Line2D([], [], color=_HIGH, marker="o", linewidth=1.8, label="right (gold), of the same answers"),
     ]
-    _legend(figure, handles)
+    if warned:
+        handles.append(Patch(color=_LOW, alpha=0.12, label="reward rose, truth did not measurably"))
+    legend(figure, handles)
     return figure
 
 
@@ -300,17 +324,17 @@ def draw_cost(health: Health) -> Figure | None:
     arms = [arm for arm in health.arms if arm.phases]
     if not arms:
         return None
-    height = 1.9 + 0.5 * len(arms)
-    figure = _figure(height, "What it took", health)
+    height = 1.75 + 0.5 * len(arms)
+    figure = titled(height, "What it took", health)
     tokens = any(cost.tokens for arm in arms for cost in arm.phases)
     wide = 0.33 if tokens else 0.74
-    _bars(figure.add_axes((0.23, 0.62 / height, wide, 1 - 1.72 / height)), arms, "minutes", 60, "seconds")
+    _bars(figure.add_axes((0.23, 0.4 / height, wide, 1 - 1.55 / height)), arms, "minutes", 60, "seconds")
     if tokens:
-        axes = figure.add_axes((0.62, 0.62 / height, 0.33, 1 - 1.72 / height))
+        axes = figure.add_axes((0.62, 0.4 / height, 0.33, 1 - 1.55 / height))
         _bars(axes, arms, "tokens, thousands", 1000, "tokens")
         axes.set_yticks(range(len(arms)), [""] * len(arms))
     used: dict[Phase, None] = dict.fromkeys(cost.phase for arm in arms for cost in arm.phases)
-    _legend(figure, [Patch(color=colour, label=phase) for phase, colour in PHASES.items() if phase in used])
+    legend(figure, [Patch(color=colour, label=phase) for phase, colour in PHASES.items() if phase in used])
     return figure
 
 
@@ -329,85 +353,5 @@ def _bars(axes: Axes, arms: Sequence[ArmHealth], title: str, unit: float, field:
         axes.text(end + 0.015 * reach, row, shown, va="center", fontsize=8.5, color=INK)
     axes.set_xlim(0, 1.14 * reach)
     axes.set_ylim(len(arms) - 0.5, -0.5)
-    axes.set_yticks(range(len(arms)), [_short(arm.name, 26) for arm in arms])
-    _frame(axes, title, grid="x")
-
-
-# ---------------------------------------------------------------- parts
-
-
-def _figure(height: float, title: str, health: Health, *, more: str = "") -> Figure:
-    figure = Figure(figsize=(_WIDTH, height), dpi=160, facecolor=PAPER)
-    figure.text(0.012, 1 - 0.27 / height, title, fontsize=13.5, weight="bold", color=INK, va="center")
-    where = f"{_short(health.benchmark, 52)} · {_short(health.model, 30)} · {health.problems} problems"
-    where += f" · {more}" if more else ""
-    figure.text(0.012, 1 - 0.52 / height, where, fontsize=9, color=MUTED, va="center")
-    return figure
-
-
-def _panels(figure: Figure, count: int, height: float, *, left: float = 0.075) -> list[Axes]:
-    """Panels side by side below title and key."""
-    gap = 0.055
-    wide = (0.985 - left - gap * (count - 1)) / count
-    return [
-        figure.add_axes((left + number * (wide + gap), 0.46 / height, wide, 1 - 1.72 / height))
-        for number in range(count)
-    ]
-
-
-def _legend(figure: Figure, handles: Sequence[Line2D | Patch]) -> None:
-    height = figure.get_size_inches()[1]
-    figure.legend(
-        handles=list(handles), loc="center left", bbox_to_anchor=(0.004, 1 - 0.8 / height), ncols=len(handles),
-        frameon=False, fontsize=9, labelcolor=INK, handletextpad=0.5, columnspacing=1.6,
-    )  # fmt: skip
-
-
-def _frame(axes: Axes, title: str, *, grid: str = "y") -> None:
-    axes.set_title(title, fontsize=10, color=INK, loc="left")
-    axes.set_facecolor(PAPER)
-    axes.tick_params(colors=MUTED, labelcolor=INK, length=3, labelsize=9)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color(GRID)
-    if grid in ("x", "y"):
-        axes.grid(visible=True, axis=grid, color=GRID, linewidth=0.7)
-        axes.set_axisbelow(True)
-
-
-def _rounds(axes: Axes, last: int, *, names: Mapping[int, str], first: int = 0) -> None:
-    axes.set_xticks(
-        range(first, last + 1), [names.get(number, str(number)) for number in range(first, last + 1)]
-    )
-    axes.set_xlim(first - 0.4, last + 0.4)
-
-
-def _names(health: Health) -> dict[int, str]:
-    """What the rounds are called: by number or, for models that no loop made, by their names."""
-    found = {0: "base"}
-    for arm in health.arms:
-        if arm.kind == "models":
-            found |= {one.round: _short(one.name, 16) for one in arm.checkpoints}
-    return found
-
-
-def _round_name(one: CheckpointHealth) -> str:
-    return "base" if one.round == 0 else f"round {one.round}"
-
-
-def _percent_axis(axes: Axes) -> None:
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(0.0, low), min(1.02, high))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f}")
-
-
-def _arm_colour(place: int) -> str:
-    return ARMS[place % len(ARMS)]
-
-
-def _shift(place: int, count: int, reach: float = 0.08) -> float:
-    """Apart by a little, so that intervals do not cover one another."""
-    return 0.0 if count < 2 else reach * (2 * place / (count - 1) - 1)
-
-
-def _short(words: str, longest: int) -> str:
-    return words if len(words) <= longest else words[: longest - 1] + "…"
+    axes.set_yticks(range(len(arms)), [short(arm.name, 26) for arm in arms])
+    frame(axes, title, grid="x")

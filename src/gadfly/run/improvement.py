@@ -7,6 +7,7 @@ Vectors have one entry a problem, in the order of `Improvement.problems`.
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, Self, TypeAlias
 
@@ -97,7 +98,7 @@ class Checkpoint(Record):
     evaluation: Evaluation
     standing: Standing = "kept"
     rewards: tuple[Rewarded, ...] = ()
-    """Answers that were rewarded in this round's training, or a sample of them."""
+    """Answers that this round's training rewarded, or a sample of them: not only those that were kept."""
     untouched: Mapping[str, Answers] = Field(default_factory=dict[str, Answers])
     """Answers on benchmarks that were not trained on, by name; see `Improvement.untouched`."""
     notes: tuple[Text, ...] = ()
@@ -256,7 +257,8 @@ def write_record(record: Record, path: Path) -> Path:
         fresh.write_text(json.dumps(fields, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(fresh, path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with suppress(OSError):
+            fresh.unlink()
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
     return path
 

@@ -23,11 +23,16 @@ UNEQUAL_TIME = 0.8
 
 
 def verdict(arm: ArmHealth, base: CheckpointHealth) -> tuple[str, ...]:
-    """An arm's final checkpoint against the base and, for a loop, each control, one sentence each."""
+    """An arm's final checkpoint against the base and, for a loop, each control, one sentence each.
+
+    Models that no loop made are each compared with the base.
+    """
+    if arm.kind == "models":
+        return tuple(_models(arm, base))
     last = arm.last
     if last is None or last.accuracy.base is None:
         return (f"{arm.name} kept no checkpoint: it ends where it began, with the base.",)
-    said = [_against_base(arm, last, last.accuracy.base, base)]
+    said = [_against_base(arm.name, last, last.accuracy.base, base)]
     said += [_against_control(arm, contest) for contest in arm.contests]
     if arm.kind != "inference-only":
         said += [*_sharpening(last), *_format(last)]
@@ -41,14 +46,22 @@ def answer(arms: Sequence[ArmHealth], base: CheckpointHealth) -> str:
     said: list[str] = []
     for arm in loops or arms:
         contests = len(arm.contests) if arm.last is not None else 0
-        said += verdict(arm, base)[: 1 + contests]
+        said += verdict(arm, base)[: len(arm.checkpoints) if arm.kind == "models" else 1 + contests]
     return " ".join(said)
 
 
-def _against_base(arm: ArmHealth, last: CheckpointHealth, found: Measurement, base: CheckpointHealth) -> str:
-    name = last.name if arm.kind == "models" else arm.name
+def _models(arm: ArmHealth, base: CheckpointHealth) -> Iterator[str]:
+    for one in arm.checkpoints:
+        if one.accuracy.base is not None:
+            yield _against_base(one.name, one, one.accuracy.base, base)
+    for one in arm.checkpoints:
+        yield from (f"{one.name}: {line}" for line in (*_sharpening(one), *_format(one)))
+
+
+def _against_base(name: str, last: CheckpointHealth, found: Measurement, base: CheckpointHealth) -> str:
+    than = "the base" if base.name == "base" else base.name
     moved = f"{_percent(base.accuracy.found)} to {_percent(last.accuracy.found)}, {between(found)}"
-    said = f"{_capital(name)} {_beats(found)} the base: {moved}"
+    said = f"{_capital(name)} {_beats(found)} {than}: {moved}"
     by_family = {one.name: one.accuracy.base for one in last.families if one.accuracy.base is not None}
     return said + _in_families(by_family) + "."
 
@@ -105,8 +118,8 @@ def _format(last: CheckpointHealth) -> Iterator[str]:
         return
     if last.accuracy.base.excludes(0):
         yield (
-            f"Of the difference to the base, {between(last.by_skill)} are from problems that both answered in the form asked for, "
-            f"and {between(last.by_format)} from the others, where form changed."
+            f"Of the difference to the base, {between(last.by_skill)} are from problems that both answered "
+            f"in the form asked for, and {between(last.by_format)} from the others, where form is in the way."
         )
 
 
@@ -139,7 +152,9 @@ def warned_of(arm: ArmHealth, base: CheckpointHealth) -> Iterator[Warned]:
     for one in arm.checkpoints:
         signs = (*_over_optimised(one), *_collapsed(one), *_worse(one, base))
         for sign, text in signs:
-            yield Warned(sign=sign, where=f"{arm.name}, {one.name}", text=text)
+            yield Warned(
+                sign=sign, where=one.name if arm.kind == "models" else f"{arm.name}, {one.name}", text=text
+            )
 
 
 def _over_optimised(one: CheckpointHealth) -> Iterator[tuple[Sign, str]]:
@@ -149,8 +164,9 @@ def _over_optimised(one: CheckpointHealth) -> Iterator[tuple[Sign, str]]:
         with_truth = "" if known is None else f"; reward and truth correlate at {known.value:.2f}"
         yield (
             "over-optimisation",
-            f"the reward rose ({_number(rise.proxy)}) and the truth did not measurably ({_number(rise.gold)}), "
-            f"on answers {_source(one.reward.source)}{with_truth}. The reward is gamed, or spent.",
+            f"the reward rose ({_number(rise.proxy)}) and the truth did not measurably "
+            f"({_number(rise.gold)}), on answers {_source(one.reward.source)}{with_truth}. "
+            "The reward is gamed, or spent.",
         )
 
 
@@ -185,7 +201,7 @@ def _worse(one: CheckpointHealth, base: CheckpointHealth) -> Iterator[tuple[Sign
     if previous is not None and previous.high < 0 and flips is not None:
         yield (
             "worse",
-            f"it is worse than the checkpoint it was trained from: {between(previous)}, "
+            f"it is worse than the one it follows: {between(previous)}, "
             f"{flips.right_to_wrong} answers right to wrong and {flips.wrong_to_right} wrong to right.",
         )
     for name, found in one.untouched.items():
@@ -216,7 +232,7 @@ def cautions(arms: Sequence[ArmHealth], base: CheckpointHealth, problems: int) -
             if contest.time is None:
                 yield f"No times are known to compare {arm.name} with the control {contest.control}."
     for name, one in (
-        ("base", base),
+        (base.name, base),
         *((f"{arm.name}, {one.name}", one) for arm in arms for one in arm.checkpoints),
     ):
         lost = one.unscored + one.failed
@@ -238,10 +254,11 @@ def notes(improvement: Improvement) -> Iterator[str]:
             "problem. Bins of difficulty come from one half of the base's samples, and its accuracy in them "
             "from the other half."
         )
-    yield (
-        "An arm's final checkpoint is the last that was kept. If that was decided on these problems, "
-        "its figures are a little too good."
-    )
+    if any(arm.kind != "models" for arm in improvement.arms):
+        yield (
+            "An arm's final checkpoint is the last that was kept. If that was decided on these problems, "
+            "its figures are a little too good."
+        )
 
 
 # ---------------------------------------------------------------- words
