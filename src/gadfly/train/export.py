@@ -24,11 +24,11 @@ import pyarrow.parquet as pq
 from gadfly.errors import InputError
 from gadfly.prompts import Prompt
 from gadfly.run.manifest import package_version
-from gadfly.train.columns import CRITIQUE, Cells, cells, schema
+from gadfly.train.columns import Cells, cells, schema
 from gadfly.train.decontaminate import Decontaminator
 from gadfly.train.dedupe import Deduper
 from gadfly.train.manifest import ExportManifest, Request, RowTally, manifest_file, read_export_manifest
-from gadfly.train.rows import AnyRow, RowKind
+from gadfly.train.rows import CRITIQUE, AnyRow, RowKind
 
 GROUP_ROWS = 4096
 GROUP_BYTES = 16 * 2**20
