@@ -16,7 +16,7 @@ import pickle
 import warnings
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
@@ -71,7 +71,7 @@ USUAL = Tuning()
 """LoRA of rank 16, bfloat16 forward."""
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Learner:
     """A policy with its optimiser."""
 
@@ -82,7 +82,6 @@ class Learner:
     optimizer: torch.optim.Optimizer
     trained: Mapping[str, Tensor]
     """What learns, by name."""
-    _sums: dict[str, float] = field(default_factory=dict[str, float], init=False)
 
     def forward_backward(self, batch: Sequence[E], objective: Objective[E]) -> dict[str, float]:
         """Add the gradient of a batch's mean loss; its figures, averaged over the batch.

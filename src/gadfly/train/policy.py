@@ -50,7 +50,7 @@ class Logits:
     start: int
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Policy:
     """A causal language model, whole or with a LoRA adapter, and perhaps a head that gives a number."""
 
@@ -63,17 +63,15 @@ class Policy:
     """Whether the layers below the output run in bfloat16."""
     head: "torch.nn.Linear | None" = None
     """From the last hidden state to one number; None where the objective needs none."""
-    frozen: Any = None
-    """The reference of a model that is trained whole."""
-    pads: int = field(default=0, init=False)
-    """Padding tokens so far, for the log."""
-    _swap: Any = field(default=None, init=False, repr=False)
+    _kept: list[Any] = field(default_factory=list[Any], init=False, repr=False)
+    """The reference of a model that is trained whole: none or one."""
+    _asked: list[Any] = field(default_factory=list[Any], init=False, repr=False)
     """What stands in for the model, while the reference is asked."""
 
     def keep_reference(self) -> None:
         """Keep a copy of the weights as they are now; nothing to do for an adapter, or the second time."""
-        if not self.adapted and self.frozen is None:
-            self.frozen = deepcopy(self.loaded.model).eval().requires_grad_(requires_grad=False)
+        if not self.adapted and not self._kept:
+            self._kept.append(deepcopy(self.loaded.model).eval().requires_grad_(requires_grad=False))
 
     def logprobs(self, rows: Sequence[MaskedRow], *, temperature: float = 1.0) -> TokenLogprobs:
         """Log-probabilities of the rows' tokens, with their graph."""
@@ -134,19 +132,19 @@ class Policy:
             finally:
                 self.loaded.model.train(learning)
             return
-        if self.frozen is None:
+        if not self._kept:
             raise InputError("no reference was kept: call keep_reference before training starts")
-        self._swap = self.frozen
+        self._asked.append(self._kept[0])
         try:
             yield
         finally:
-            self._swap = None
+            self._asked.pop()
 
     @property
     def _inner(self) -> Any:  # noqa: ANN401 (transformers' classes are untyped)
         """The model in use, below PEFT."""
-        if self._swap is not None:
-            return self._swap
+        if self._asked:
+            return self._asked[-1]
         return self.loaded.model.get_base_model() if self.adapted else self.loaded.model
 
     def _hidden(self, ids: Tensor, attention: Tensor) -> Tensor:
@@ -161,7 +159,6 @@ class Policy:
 
     def _tensors(self, rows: Sequence[MaskedRow]) -> tuple[Tensor, Tensor, Tensor]:
         batch = padded(rows, self.codec.pad, side="left", learn=False)
-        self.pads += sum(row.count(0) for row in batch.attention)
         ids, attention, mask = (
             torch.tensor(values, device=self.loaded.device)
             for values in (batch.ids, batch.attention, batch.mask)
