@@ -21,6 +21,8 @@ from gadfly.train.rows import AnyRow
 
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
+_DRAW_AFTER = 10.0
+"""Seconds between two pictures of a training under way: one takes about half a second."""
 OnStep = Callable[[StepLine, int], None]
 """Told each step, and of how many."""
 
@@ -101,6 +103,7 @@ def fit(training: Training[E], out: Path, *, on_step: OnStep | None = None) -> T
         learner.load_state(folder.checkpoint(start))
     learner.wait()
     folder.begin()
+    drawn = monotonic()
     for step in range(start, training.steps):
         began = monotonic()
         try:
@@ -116,8 +119,9 @@ def fit(training: Training[E], out: Path, *, on_step: OnStep | None = None) -> T
         if _due(training, step):
             learner.save_state(folder.checkpoint(step + 1))
             folder.forget_before(step + 1)
-            if learner.leads:
+            if learner.leads and (step + 1 == training.steps or elapsed(drawn) > _DRAW_AFTER):
                 write_curve(folder.lines, out)
+                drawn = monotonic()
     return folder
 
 

@@ -303,7 +303,8 @@ def open_learner(
 def _prepared(loaded: Loaded, tuning: Tuning, *, head: bool) -> tuple[Policy, dict[str, Tensor]]:
     model: Any = loaded.model
     if tuning.checkpointing:
-        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        with _deprecations():
+            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
         model.enable_input_require_grads()
     if tuning.lora is not None:
         model.requires_grad_(False)

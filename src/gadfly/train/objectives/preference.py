@@ -112,7 +112,8 @@ class PreferencePairs:
             case "simpo":
                 return simpo(pairs, beta=self.beta, gamma=self.gamma, label_smoothing=self.label_smoothing)
             case "orpo":
-                return orpo(pairs, weight=self.beta)
+                # Per token of a part it would depend on how the batch is split.
+                return orpo(pairs, weight=self.beta, average_over="sequences")
 
 
 def _halves(both: Sequences) -> tuple[Sequences, Sequences]:
