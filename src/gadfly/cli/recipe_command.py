@@ -2,13 +2,14 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias, TypeVar, cast
 
 import anyio
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from gadfly.cli.flags import RECIPE, Asking, Running
 from gadfly.cli.opening import (
@@ -117,38 +118,43 @@ def recipe_command(
     Raises:
         InputError: a field has such a name.
     """
-    fixed = [
-        parameter
-        for parameter in inspect.signature(work).parameters.values()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
+    fields = [field for field in entry.fields if not (field.flag == "--model" and field.kind == "model")]
     reserved = {"--limit", "--json", *(f"--{field.name}" for field in dataclasses.fields(Running)), *taken}
-    fields: dict[str, FieldEntry] = {}
-    own: list[inspect.Parameter] = []
-    for field in entry.fields:
-        if field.kind == "python" or (field.flag == "--model" and field.kind == "model"):
-            continue
-        if field.flag in reserved:
+    for field in fields:
+        if field.flag in reserved and field.kind != "python":
             raise InputError(
                 f"the recipe {entry.name} has a field {field.name!r}, which every run has already"
             )
-        key = "field_" + field.name.replace(".", "__")
-        fields[key] = field
-        own.append(_parameter(key, field))
+    return settings_command(fields, partial(work, entry), about=_help(entry), group=RECIPE)
 
-    def command(**given: Any) -> None:  # noqa: ANN401 (cyclopts has checked them against the signature)
+
+def settings_command(
+    fields: Iterable[FieldEntry], work: Callable[..., None], *, about: str, group: Group
+) -> Callable[..., None]:
+    """A function whose keyword parameters are the fields and the keywords of `work`.
+
+    It calls `work` with what comes by place, the fields that were given, as text by name, and the keywords.
+    """
+    given_to_work = inspect.signature(work).parameters.values()
+    by_place = [one for one in given_to_work if one.kind is inspect.Parameter.VAR_POSITIONAL]
+    fixed = [one for one in given_to_work if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    known = {"field_" + field.name.replace(".", "__"): field for field in fields if field.kind != "python"}
+    own = [_parameter(key, field, group) for key, field in known.items()]
+
+    def command(*places: Any, **given: Any) -> None:  # noqa: ANN401 (cyclopts has checked them)
         settings = {
-            field.name: _text(given.pop(key)) for key, field in fields.items() if given.get(key) is not None
+            field.name: _text(given.pop(key)) for key, field in known.items() if given.get(key) is not None
         }
-        rest = {name: value for name, value in given.items() if name not in fields}
-        work(entry, settings, **rest)
+        rest = {name: value for name, value in given.items() if name not in known}
+        work(settings, *places, **rest)
 
     signed = cast(Any, command)
     # Cyclopts wants what has no default first.
-    parameters = sorted([*own, *fixed], key=lambda parameter: parameter.default is not parameter.empty)
+    named = sorted([*own, *fixed], key=lambda parameter: parameter.default is not parameter.empty)
+    parameters = [*by_place, *named]
     signed.__signature__ = inspect.Signature(parameters)
     signed.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-    command.__doc__ = _help(entry)
+    command.__doc__ = about
     return command
 
 
@@ -158,14 +164,14 @@ def shown_setting(entry: RecipeEntry) -> str:
     return f" {shown.flag} {shown.shown_default}" if shown and shown.shown_default else ""
 
 
-def _parameter(key: str, field: FieldEntry) -> inspect.Parameter:
+def _parameter(key: str, field: FieldEntry, group: Group) -> inspect.Parameter:
     plain = field.kind == "value" and not field.type.endswith("by comma")
     kind = field.annotation if plain else str
     default = field.shown_default
     about = field.doc or ("" if plain else f"{field.type.capitalize()}.")
     annotation = Annotated[
         kind | None,
-        Parameter(name=field.flag, group=RECIPE, help=about, show_default=default or False),
+        Parameter(name=field.flag, group=group, help=about, show_default=default or False),
     ]
     return inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 

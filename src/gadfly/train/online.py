@@ -7,7 +7,7 @@ group's mean and learns nothing, and is counted. What an unreadable answer is wo
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import anyio
 import torch
@@ -55,6 +55,9 @@ class Sampler:
     samples: int
     """Rollouts a problem."""
     plan: Plan
+    call: Callable[..., Any] = anyio.run
+    """Runs an asynchronous function to its end: `call(function, argument, ...)`. Where solver or scorers keep
+    connections open, one that runs every step in the same event loop, such as a portal's."""
 
     def draw(self, step: int) -> list[Group]:
         """The groups of a step: other problems and other draws in each.
@@ -63,7 +66,7 @@ class Sampler:
         """
         places = self.plan.places(step, len(self.problems))
         chosen = [self.problems[place].again(step).again(copy) for copy, place in enumerate(places)]
-        return self.learner.together(anyio.run(self._draw, step, self.learner.share(chosen)))
+        return self.learner.together(self.call(self._draw, step, self.learner.share(chosen)))
 
     async def _draw(self, step: int, chosen: Sequence[Problem]) -> list[Group]:
         model = self.learner.sample(f"{self.learner.source.name}+{step}")

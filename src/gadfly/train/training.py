@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from gadfly.models.transformers_weights import locate
+from pydantic import JsonValue
+
 from gadfly.records import content_digest
 from gadfly.run.manifest import describe
 from gadfly.train.fit import Examples, OnStep, Training, examples_of, fit
 from gadfly.train.folder import MODEL, TrainFolder
-from gadfly.train.learner import Tuning, open_learner
+from gadfly.train.holdout import held_out
+from gadfly.train.learner import Learner, Tuning, open_learner
 from gadfly.train.lessons import build_objective
 from gadfly.train.objective import RowObjective
 from gadfly.train.plan import Plan
@@ -27,6 +29,8 @@ class LocalTrainer:
 
     tuning: Tuning = Tuning()
     device: str = "auto"
+    holdout: float = 0.0
+    """Share of the problems whose rows are looked at and not learned from."""
     on_step: OnStep | None = None
 
     def __call__(self, start: str, rows: Sequence[AnyRow], lesson: Lesson, out: Path, /) -> Trained:
@@ -35,7 +39,17 @@ class LocalTrainer:
         Raises:
             InputError: as `build_objective`, `open_learner` and `fit`.
         """
-        objective, plan = build_objective(lesson.objective, lesson.settings), lesson.plan
+        return self.learn(start, rows, build_objective(lesson.objective, lesson.settings), lesson.plan, out)
+
+    def learn(
+        self, start: str, rows: Sequence[AnyRow], objective: RowObjective[Any], plan: Plan, out: Path
+    ) -> Trained:
+        """The same for an objective that is built already.
+
+        Raises:
+            InputError: as `open_learner` and `fit`, or too few problems for some to be held out.
+        """
+        learned, apart = held_out(rows, self.holdout, seed=plan.seed)
         learner = open_learner(
             start,
             tuning=self.tuning,
@@ -43,7 +57,8 @@ class LocalTrainer:
             head=objective.needs_head,
             reference=objective.needs_reference,
         )
-        examples = examples_of(rows, objective, learner.policy.codec, plan)
+        codec = learner.policy.codec
+        examples = examples_of(learned, objective, codec, plan)
         steps = plan.length(len(examples.kept))
         training = Training(
             learner=learner,
@@ -51,20 +66,29 @@ class LocalTrainer:
             batches=examples,
             plan=plan,
             steps=steps,
-            request={
-                "weights": locate(start).name,
-                "objective": describe(objective),
-                "tuning": self.tuning.model_dump(mode="json"),
-                "plan": plan.model_dump(mode="json"),
-                "rows": content_digest([row.id for row in rows]),
-            },
+            request=self._request(learner, objective, plan, rows),
             rows=len(examples.kept),
             left_out=examples.left_out,
+            held_out=examples_of(apart, objective, codec, plan).kept if apart else (),
         )
         folder = fit(training, out, on_step=self.on_step)
         if not folder.finished:
             folder.finish(model=publish_weights(learner, out))
         return _trained(folder, tokens=_tokens(examples, objective, plan, steps))
+
+    def _request(
+        self, learner: Learner, objective: RowObjective[Any], plan: Plan, rows: Sequence[AnyRow]
+    ) -> dict[str, JsonValue]:
+        """What tells this training from another."""
+        apart: dict[str, JsonValue] = {"holdout": self.holdout} if self.holdout else {}
+        return {
+            "weights": learner.source.name,
+            "objective": describe(objective),
+            "tuning": self.tuning.model_dump(mode="json"),
+            "plan": plan.model_dump(mode="json"),
+            "rows": content_digest([row.id for row in rows]),
+            **apart,
+        }
 
 
 def _trained(folder: TrainFolder, *, tokens: int) -> Trained:
