@@ -32,6 +32,7 @@ from gadfly.train.rows import (
     AnyRow,
     Correction,
     CritiqueRow,
+    JudgedRow,
     LabellingOnly,
     Lineage,
     Preference,
@@ -78,6 +79,9 @@ ROWS: dict[str, AnyRow] = {
     ),
     "critique": CritiqueRow(
         prompt=ASKED, answer=BAD, critique=WORDS, verdict="incorrect", lineage=FROM, labelling_only=SEEN
+    ),
+    "judged": JudgedRow(
+        prompt=ASKED, completion=BAD, judgement=WORDS, satisfactory=False, lineage=FROM, labelling_only=SEEN
     ),
     "correction": Correction(prompt=ASKED, turns=(BAD, WORDS, GOOD), after=1.0, labelling_only=SEEN),
     "weighted": Weighted(

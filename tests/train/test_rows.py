@@ -28,7 +28,14 @@ from gadfly.records import (
 )
 from gadfly.run import run_sync
 from gadfly.scorers.text import Numeric
-from gadfly.train.from_critiques import corrections, critiques, revisions, stepwise, weighted_steps
+from gadfly.train.from_critiques import (
+    corrections,
+    critiques,
+    judged_answers,
+    revisions,
+    stepwise,
+    weighted_steps,
+)
 from gadfly.train.from_rollouts import (
     preferences,
     prompt_completions,
@@ -278,6 +285,17 @@ def test_a_critique_against_the_gold_is_left_out() -> None:
     rows = list(critiques(sourced(given), dropped=dropped))
     assert [(row.verdict, row.first_wrong_step) for row in rows] == [("incorrect", 1)]
     assert dropped == {"not confirmed": 1}, "an unreadable critique is none"
+
+
+def test_a_judged_row_has_the_answer_with_what_was_said_of_it() -> None:
+    given = [stepped(1, found=1, verdict="incorrect"), stepped(1, found=None, verdict="correct")]
+    dropped: Counter[str] = Counter()
+    (row,) = judged_answers(sourced(given), dropped=dropped)
+    assert not row.satisfactory
+    assert (row.completion.author, row.judgement.author) == ("m", "critic")
+    assert row.completion.content == "a\nb\nc"
+    assert dropped == {"not confirmed": 1}, "a critic who praises a wrong answer teaches the wrong thing"
+    assert [one.satisfactory for one in judged_answers(sourced(given), keep="all")] == [False, True]
 
 
 @pytest.mark.parametrize(

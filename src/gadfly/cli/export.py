@@ -25,6 +25,7 @@ Kind: TypeAlias = Literal[
     "ranking",
     "stepwise",
     "critique",
+    "judged",
     "correction",
     "vector-reward",
 ]
@@ -79,6 +80,7 @@ _MAKERS: dict[Kind, Maker] = {
     "ranking": lambda f, o, d: from_rollouts.rankings(read_runs(*f), judges_only=False, oracle=o, dropped=d),
     "stepwise": lambda f, o, d: from_critiques.stepwise(read_runs(*f), oracle=o, dropped=d),
     "critique": lambda f, o, d: from_critiques.critiques(read_runs(*f), oracle=o, dropped=d),
+    "judged": lambda f, o, d: from_critiques.judged_answers(read_runs(*f), oracle=o, dropped=d),
     "correction": lambda f, o, d: from_critiques.corrections(read_runs(*f), oracle=o, dropped=d),
     "vector-reward": lambda f, o, d: from_rollouts.vector_rewards(read_runs(*f), oracle=o, dropped=d),
 }

@@ -13,6 +13,7 @@ _WHAT = {
     "ranking": "prompts with several completions in order",
     "stepwise": "solutions in steps, each step labelled right or wrong",
     "critique": "problems with an answer, and the critique of it to imitate",
+    "judged": "answers with a judgement that is read, and whether it finds fault",
     "correction": "conversations of draft, critique and rewrite",
     "weighted": "completions whose spans or tokens weigh differently",
     "vector-reward": "completions with several marks",

@@ -54,6 +54,34 @@ class Codec:
         ]
         return self.within(by_author(self.chat([*prompt, *said]), {LEARNED}))
 
+    def asked(self, prompt: Sequence[Turn]) -> MaskedRow | None:
+        """A prompt up to where the answer begins, with nothing to learn; None where it is too long.
+
+        Raises:
+            InputError: see `chat`.
+        """
+        chat = self.chat(prompt)
+        messages = [{"role": turn.role, "content": turn.content} for turn in prompt]
+        before, text = self._render(messages, ask=False), self._render(messages, ask=True)
+        if not text.startswith(before):
+            raise InputError("the template rewrites the prompt when an answer is asked for")
+        ids = (*chat.ids, *self._encode(text[len(before) :]))
+        return self.within(MaskedRow(ids=ids, mask=(0,) * len(ids)))
+
+    def pieces(self, text: str) -> list[tuple[int, int]]:
+        """Which characters of a turn's words each of their tokens covers, half open.
+
+        Raises:
+            InputError: the tokenizer cannot say.
+        """
+        try:
+            encoded = self.tokenizer(
+                text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+            )
+        except NotImplementedError as error:
+            raise InputError("this tokenizer does not say where its tokens stand in a text") from error
+        return [(int(start), int(end)) for start, end in encoded["offset_mapping"]]
+
     def learned(self, turns: Sequence[Turn], authors: Sequence[str]) -> MaskedRow | None:
         """A whole chat in which the words of these authors are learned; None where it is too long."""
         return self.within(by_author(self.chat(turns), authors))

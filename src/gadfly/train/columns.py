@@ -17,6 +17,7 @@ from gadfly.train.rows import (
     AnyRow,
     Correction,
     CritiqueRow,
+    JudgedRow,
     Preference,
     PromptCompletion,
     RankedList,
@@ -69,6 +70,12 @@ _TRAINED: Mapping[RowKind, list[tuple[str, Any]]] = {
         ("first_wrong_step", pa.int32()),
         _WEIGHT,
     ],
+    "judged": [
+        ("prompt", _CHAT),
+        ("completion", _CHAT),
+        ("judgement", _CHAT),
+        ("satisfactory", pa.bool_()),
+    ],
     "correction": [("messages", _CHAT), ("before", pa.float64()), ("after", pa.float64()), _WEIGHT],
     "weighted": [
         ("prompt", _CHAT),
@@ -93,6 +100,7 @@ _AUTHORED: Mapping[RowKind, tuple[str, ...]] = {
     "ranking": ("prompt", "completions"),
     "stepwise": ("completions",),
     "critique": ("prompt", "completion"),
+    "judged": ("prompt", "completion", "judgement"),
     "correction": ("messages",),
     "weighted": ("prompt", "completion"),
     "vector-reward": ("prompt", "completion"),
@@ -165,6 +173,15 @@ def _cells(row: AnyRow, critique_prompt: Prompt) -> tuple[Cells, Cells]:
         }
         named = {"chosen": _authors(row.chosen), "rejected": _authors(row.rejected)}
         return pair, {"prompt": _authors(row.prompt), **named}
+    if isinstance(row, JudgedRow):
+        judged = {
+            "prompt": _chat(row.prompt),
+            "completion": _chat((row.completion,)),
+            "judgement": _chat((row.judgement,)),
+            "satisfactory": row.satisfactory,
+        }
+        by = {"completion": [row.completion.author], "judgement": [row.judgement.author]}
+        return judged, {"prompt": _authors(row.prompt), **by}
     return _single(row)
 
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from gadfly.errors import InputError
 from gadfly.records import Record
 from gadfly.run.store import KeySet
-from gadfly.train.rows import AnyRow, RankedList, Stepwise, Unpaired, row_parts
+from gadfly.train.rows import AnyRow, JudgedRow, RankedList, Stepwise, Unpaired, row_parts
 
 Numbers: TypeAlias = Literal["same", "any"]
 Hashes: TypeAlias = NDArray[np.uint64]
@@ -208,6 +208,8 @@ def _label(row: AnyRow) -> str:
     """What tells apart rows of one text: a text called good and called bad are two rows."""
     if isinstance(row, Unpaired):
         return f"{row.kind} {row.label}"
+    if isinstance(row, JudgedRow):
+        return f"{row.kind} {row.satisfactory}"
     if isinstance(row, Stepwise):
         return f"{row.kind} {row.labels}"
     if isinstance(row, RankedList):

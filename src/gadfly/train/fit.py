@@ -1,5 +1,6 @@
 """The training loop: batches in, figures out, checkpoints on the way. Resumable at every checkpoint."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from gadfly.train.codec import Codec
 from gadfly.train.curves import write_curve
 from gadfly.train.folder import StepLine, TrainFolder, describe_training
 from gadfly.train.learner import Learner
-from gadfly.train.objective import Objective, RowObjective
+from gadfly.train.objective import LeftOut, Objective, RowObjective
 from gadfly.train.plan import Plan
 from gadfly.train.reading import as_written
 from gadfly.train.rows import AnyRow
@@ -23,6 +24,7 @@ E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
 _DRAW_AFTER = 10.0
 """Seconds between two pictures of a training under way: one takes about half a second."""
+_LONG = "too long"
 OnStep = Callable[[StepLine, int], None]
 """Told each step, and of how many."""
 
@@ -55,13 +57,22 @@ def examples_of(rows: Sequence[AnyRow], objective: RowObjective[E], codec: Codec
     Raises:
         InputError: it cannot learn from such rows, or none is left.
     """
-    found = [objective.example(as_written(row), codec) for row in rows]
-    kept = tuple(one for one in found if one is not None)
-    long = len(found) - len(kept)
+    kept: list[E] = []
+    left_out: Counter[str] = Counter()
+    for row in rows:
+        try:
+            found = objective.example(as_written(row), codec)
+        except LeftOut as reason:
+            left_out[str(reason)] += 1
+            continue
+        if found is None:
+            left_out[_LONG] += 1
+        else:
+            kept.append(found)
     if not kept:
-        why = f"all {long} are longer than {codec.limit} tokens" if long else "there are none"
-        raise InputError(f"no rows to learn from: {why}")
-    return Examples(kept=kept, left_out={"too long": long} if long else {}, plan=plan)
+        why = ", ".join(f"{number} {reason}" for reason, number in left_out.items()) or "there are none"
+        raise InputError(f"no rows to learn from: {why} (the limit is {codec.limit} tokens)")
+    return Examples(kept=tuple(kept), left_out=dict(left_out), plan=plan)
 
 
 @dataclass(frozen=True, kw_only=True)

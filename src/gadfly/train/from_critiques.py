@@ -13,6 +13,7 @@ from gadfly.train.rows import (
     PROBLEM,
     Correction,
     CritiqueRow,
+    JudgedRow,
     Preference,
     PromptCompletion,
     Span,
@@ -70,6 +71,52 @@ def critiques(
                     critique=Turn(role="assistant", content=critique.text, author=critique.author),
                     verdict=critique.verdict,
                     first_wrong_step=first_wrong_step(critique),
+                    lineage=lineage,
+                    labelling_only=source.labelling(),
+                )
+
+
+def judged_answers(
+    rollouts: Iterable[Sourced],
+    *,
+    keep: Worth = "agrees",
+    right: float = 1.0,
+    oracle: Oracle = "refuse",
+    dropped: Dropped = None,
+) -> Iterator[JudgedRow]:
+    """Answers with a critique that has a verdict, for training that reads the critique as a judgement.
+
+    Args:
+        rollouts: A solver's or a judge's.
+        keep: As for `critiques`.
+        right: The mark from which on an answer is right.
+        oracle: What becomes of answers shaped by the reference, and of critics who had seen it.
+        dropped: Counts what is left out, by reason.
+    """
+    for source in rollouts:
+        for critique in source.critiques.values():
+            answer = source.candidates.get(critique.target)
+            if answer is None or not answer.text.strip():
+                note(dropped, "not about an answer of its rollout")
+                continue
+            if critique.verdict in (None, "unsure"):
+                note(dropped, "without a verdict")
+                continue
+            if not _worth(source, critique, keep, right):
+                note(dropped, "not confirmed")
+                continue
+            lineage = source.lineage(
+                policy=answer.author,
+                author=critique.author,
+                saw_reference=keep != "all" or critique.saw_reference,
+                oracle=critique.saw_reference or source.rollout.oracle,
+            )
+            if admitted(lineage, oracle, dropped):
+                yield JudgedRow(
+                    prompt=source.prompt,
+                    completion=answer_turn(answer),
+                    judgement=Turn(role="assistant", content=critique.text, author=critique.author),
+                    satisfactory=critique.accepts,
                     lineage=lineage,
                     labelling_only=source.labelling(),
                 )

@@ -14,7 +14,7 @@ from gadfly.records import Record
 from gadfly.run.store import KeySet
 from gadfly.train.decontaminate import ContaminationReport
 from gadfly.train.dedupe import DedupeReport
-from gadfly.train.rows import AnyRow, RowKind, Unpaired
+from gadfly.train.rows import AnyRow, JudgedRow, RowKind, Unpaired
 
 _STEP = 1.02
 """Lengths are kept in classes 2% wide, so a quantile is off by 1% at the most."""
@@ -143,6 +143,8 @@ class RowTally:
         self._counts["benchmarks"][lineage.benchmark or "unknown"] += 1
         if isinstance(row, Unpaired):
             self._counts["labels"]["good" if row.label else "bad"] += 1
+        elif isinstance(row, JudgedRow):
+            self._counts["labels"]["good" if row.satisfactory else "bad"] += 1
         self.oracle += lineage.oracle
         self.saw_reference += lineage.saw_reference
         self._prompt.add(sum(len(turn.content) for turn in row.prompt))

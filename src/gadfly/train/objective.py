@@ -14,6 +14,13 @@ E = TypeVar("E")
 E_contra = TypeVar("E_contra", contravariant=True)
 
 
+class LeftOut(Exception):
+    """Raised by `example` for a row that says nothing to the objective, such as one without a mark.
+
+    The row is left out and counted under the exception's words.
+    """
+
+
 class Objective(Protocol[E_contra]):
     """What is learned from a batch: the forward passes it takes and the loss it puts on them.
 
@@ -57,5 +64,6 @@ class RowObjective(Objective[E], Protocol[E]):
 
         Raises:
             InputError: it is a kind of row that this objective cannot learn from.
+            LeftOut: the kind is right, but this one says nothing.
         """
         ...

@@ -101,12 +101,16 @@ class Policy:
             start=ids.shape[1] - keep,
         )
 
-    def rewards(self, rows: Sequence[MaskedRow]) -> Tensor:
+    def rewards(self, rows: Sequence[MaskedRow], *, head_only: bool = False) -> Tensor:
         """The head's number at the last token of each row, [rows]."""
-        return self.token_rewards(rows)[:, -1]
+        return self.token_rewards(rows, head_only=head_only)[:, -1]
 
-    def token_rewards(self, rows: Sequence[MaskedRow]) -> Tensor:
+    def token_rewards(self, rows: Sequence[MaskedRow], *, head_only: bool = False) -> Tensor:
         """The head's number at every token, [rows, length], rows padded on the left.
+
+        Args:
+            rows: whole rows; their masks are not looked at.
+            head_only: whether the layers below are to get no gradient.
 
         Raises:
             InputError: there is no head.
@@ -114,7 +118,9 @@ class Policy:
         if self.head is None:
             raise InputError("this policy has no head that gives a number: open the learner with head=True")
         ids, attention, _ = self._tensors(rows)
-        return cast(Tensor, self.head(self._hidden(ids, attention).float())).squeeze(-1)
+        with torch.no_grad() if head_only else nullcontext():
+            hidden = self._hidden(ids, attention).float()
+        return cast(Tensor, self.head(hidden)).squeeze(-1)
 
     @contextmanager
     def reference(self) -> Generator[None]:

@@ -21,6 +21,7 @@ from gadfly.train.rows import (
     PROBLEM,
     AnyRow,
     Correction,
+    JudgedRow,
     Lineage,
     Preference,
     PromptCompletion,
@@ -34,7 +35,7 @@ from gadfly.train.rows import (
 )
 
 _SHAPES = """prompt and completion; prompt, chosen and rejected; prompt, completion and label;
-prompt, completions and labels (steps); messages"""
+prompt, completion, judgement and satisfactory; prompt, completions and labels (steps); messages"""
 
 
 def read_rows(file: Path) -> Iterator[AnyRow]:
@@ -109,6 +110,13 @@ def _row(given: Mapping[str, Any]) -> AnyRow:
 
 def _single(given: Mapping[str, Any], kept: dict[str, Any]) -> AnyRow:
     completion = _turns(given, "completion")
+    if {"judgement", "satisfactory"} <= given.keys():
+        return JudgedRow(
+            completion=completion[0],
+            judgement=_turns(given, "judgement")[0],
+            satisfactory=given["satisfactory"],
+            **_only(kept, JudgedRow),
+        )
     if "rewards" in given:
         rewards = {str(one["name"]): one["value"] for one in given["rewards"]}
         return VectorReward(completion=completion, rewards=rewards, **_only(kept, VectorReward))

@@ -38,6 +38,7 @@ RowKind: TypeAlias = Literal[
     "ranking",
     "stepwise",
     "critique",
+    "judged",
     "correction",
     "weighted",
     "vector-reward",
@@ -226,6 +227,22 @@ class CritiqueRow(Row):
         return (self.critique,)
 
 
+class JudgedRow(Row):
+    """An answer with words about it: the answer is learned, or unlearned where the words find fault."""
+
+    kind: Literal["judged"] = "judged"
+    completion: Turn
+    judgement: Turn
+    """What was said of the completion."""
+    satisfactory: bool
+    """Whether it says that the completion is good."""
+
+    @property
+    def said(self) -> tuple[Turn, ...]:
+        """The completion; the judgement is read."""
+        return (self.completion,)
+
+
 class Correction(Row):
     """A draft, what was said of it, and the rewrite, as one conversation."""
 
@@ -310,6 +327,7 @@ AnyRow: TypeAlias = (
     | RankedList
     | Stepwise
     | CritiqueRow
+    | JudgedRow
     | Correction
     | Weighted
     | VectorReward
@@ -318,5 +336,6 @@ AnyRow: TypeAlias = (
 
 def row_parts(row: AnyRow) -> list[str]:
     """All of a row's texts, the prompt first: what duplicates and contamination are looked for in."""
-    turns = row.prompt + ((row.answer,) if isinstance(row, CritiqueRow) else ()) + row.said
-    return [turn.content for turn in turns]
+    read = (row.answer,) if isinstance(row, CritiqueRow) else ()
+    read += (row.judgement,) if isinstance(row, JudgedRow) else ()
+    return [turn.content for turn in row.prompt + read + row.said]

@@ -25,6 +25,8 @@ class Marked:
     """The reference policy's, of the same completions."""
     desirable: Tensor
     """1 where it is marked good."""
+    weights: Tensor | None = None
+    """[batch]; the mean divides by the number of completions all the same."""
 
 
 def reference_point(logprobs: Tensor, reference: Tensor) -> Tensor:
@@ -88,4 +90,4 @@ def kto(
     for name, which in (("desirable_reward", good), ("undesirable_reward", ~good)):
         if bool(which.any()):
             metrics[name] = beta * average(ratio, which)
-    return finished(mean(values), metrics)
+    return finished(mean(values, marked.weights), metrics)
