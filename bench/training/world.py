@@ -8,8 +8,8 @@ back dacb        -> bcad
 count a in abca  -> 2
 
 `warmed_up` trains the random weights on right answers of the `warm` split until answers sampled at
-temperature 1 are right about as often as asked. What it saw (second attempts, judgements) is an argument, so that each experiment
-begins with a model that can do what it needs a little and not well.
+temperature 1 are right about as often as asked. What else it saw (second attempts, judgements) is an
+argument, so that each experiment begins with a model that can do what it needs a little and not well.
 """
 
 import itertools
@@ -41,7 +41,7 @@ LENGTH = 4
 TOKENS = LENGTH + 2
 """Enough for an answer and its end."""
 SCORER = Exact()
-AGAIN = "Look again."
+AGAIN = "Again?"
 """Asks for a second attempt."""
 WHOLE = Tuning(lora=None, precision="float32", part=128)
 """All weights learn, in float32."""
@@ -161,9 +161,9 @@ def judged_rows(problems: Sequence[Problem], *, seed: int = 0) -> list[AnyRow]:
 
 
 def attempt_rows(
-    problems: Sequence[Problem], *, keep: float = 0.7, mend: float = 0.15, seed: int = 0
+    problems: Sequence[Problem], *, keep: float = 0.5, mend: float = 0.25, seed: int = 0
 ) -> list[AnyRow]:
-    """For the warm-up: second attempts as untrained models make them, mostly the first one again.
+    """For the warm-up: second attempts as untrained models make them, mostly no better.
 
     First attempts are right half the time. `keep` of the second ones repeat the first, `mend` are right,
     the rest is spoiled.

@@ -17,13 +17,10 @@ from gadfly.errors import InputError
 from gadfly.protocols import Scorer
 from gadfly.records import Candidate, Rollout, Score
 from gadfly.run.runner import scored
-from gadfly.train.codec import sampled
 from gadfly.train.losses.advantages import rloo
 from gadfly.train.losses.score_rl import advantages, stage_one, stage_two
-from gadfly.train.masks import MaskedRow
-from gadfly.train.objectives.score_rl import Attempted, Stage
+from gadfly.train.objectives.score_rl import Attempted, Stage, attempts_of
 from gadfly.train.online import Group, Sampler, worth
-from gadfly.train.sampling import Drawn
 
 Baseline: TypeAlias = Literal["batch", "group", "none"]
 Rewards: TypeAlias = tuple[float | None, float | None]
@@ -68,12 +65,12 @@ class OnAttempts:
         gains = gains_of(rewards, stage=stage, alpha=self.alpha, discount=self.discount, of=self.baseline)
         codec = self.sampler.learner.policy.codec
         examples = [
-            Attempted(first=_row(calls[0]), second=_row(calls[1]), gains=gain, stage=stage)
+            Attempted(rows=attempts_of(*calls), gains=gain, stage=stage)
             for group, of_group in zip(groups, gains, strict=True)
             for calls, gain in zip(group.calls, of_group, strict=True)
             if gain is not None
         ]
-        fits = [codec.within(one.first) and codec.within(one.second) for one in examples]
+        fits = [all(codec.within(marked.row) for marked in one.rows) for one in examples]
         return [one for one, fit in zip(examples, fits, strict=True) if fit], _figures(rewards)
 
     def _rewards(self, group: Group) -> list[Rewards]:
@@ -109,8 +106,11 @@ def gains_of(
     if of == "group":
         full = torch.stack([rloo(full[..., side], scored=there).values for side in (0, 1)], dim=-1)
     return [
-        [(float(gain[0]), float(gain[1])) if known else None for gain, known in zip(row, mask, strict=True)]
-        for row, mask in zip(full, there.tolist(), strict=True)
+        [
+            None if None in pair else (float(full[at, place, 0]), float(full[at, place, 1]))
+            for place, pair in enumerate(row)
+        ]
+        for at, row in enumerate(rewards)
     ]
 
 
@@ -125,10 +125,6 @@ async def _score_first(scorer: Scorer, rollouts: Sequence[Rollout]) -> list[Scor
         return None if first is None else await scored("first", scorer, rollout.problem, first)
 
     return await each(one, rollouts)
-
-
-def _row(call: Drawn) -> MaskedRow:
-    return sampled(call.prompt, call.output)
 
 
 def _figures(rewards: Sequence[Sequence[Rewards]]) -> dict[str, float]:

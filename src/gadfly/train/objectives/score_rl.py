@@ -4,8 +4,8 @@ Rewards are shaped and turned into gains where attempts are sampled (`train.onli
 says which stage a step is of; the formulas stand in `losses.score_rl`. The reference of both stages is the
 model that training began with.
 
-Differs from the paper: see `losses.score_rl`. The two attempts are two rows, each with the very tokens that
-were drawn: the first answer can have other tokens where it is read than where it was written.
+Differs from the paper: see `losses.score_rl`. Attempts are learned by the very tokens that were drawn. Where
+the second call read the first answer as other tokens, the two attempts are two rows instead of one.
 """
 
 from collections.abc import Sequence
@@ -16,22 +16,45 @@ import torch
 
 from gadfly.errors import InputError
 from gadfly.train.losses.policy import Estimator
-from gadfly.train.losses.reduction import Loss
+from gadfly.train.losses.reduction import Loss, Reduction
 from gadfly.train.losses.score_rl import Attempts, score
 from gadfly.train.masks import MaskedRow
-from gadfly.train.policy import Policy, TokenLogprobs
+from gadfly.train.policy import Policy
+from gadfly.train.sampling import Drawn
 
 Stage = Literal["I", "II"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marked:
+    """Tokens, and which attempt each belongs to."""
+
+    row: MaskedRow
+    attempt: tuple[int, ...]
+    """1 or 2; 0 at what the policy only read."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attempted:
     """Two attempts at a problem, with what each is credited with."""
 
-    first: MaskedRow
-    second: MaskedRow
+    rows: tuple[Marked, ...]
     gains: tuple[float, float]
     stage: Stage
+
+
+def attempts_of(first: Drawn, second: Drawn) -> tuple[Marked, ...]:
+    """One row with both attempts; two, where the second call did not read what the first one drew."""
+    one, two = (1,) * len(first.output), (2,) * len(second.output)
+    before = (*first.prompt, *first.output)
+    if second.prompt[: len(before)] == before:
+        asked = second.prompt[len(before) :]
+        marks = (*_read(first.prompt), *one, *_read(asked), *two)
+        return (_marked((*second.prompt, *second.output), marks),)
+    return (
+        _marked(before, (*_read(first.prompt), *one)),
+        _marked((*second.prompt, *second.output), (*_read(second.prompt), *two)),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +86,7 @@ class ScoreRL:
 
     def length(self, example: Attempted, /) -> int:
         """Tokens of the longer row."""
-        return max(len(example.first.ids), len(example.second.ids))
+        return max(len(one.row.ids) for one in example.rows)
 
     def loss(self, policy: Policy, examples: Sequence[Attempted], /) -> Loss:
         """The loss, with the figures of `losses.score_rl.score`.
@@ -74,20 +97,31 @@ class ScoreRL:
         stage = examples[0].stage
         if any(one.stage != stage for one in examples):
             raise InputError("a batch of attempts is of one stage, I or II")
-        rows = [[one.first for one in examples], [one.second for one in examples]]
-        found = [policy.logprobs(side, temperature=self.temperature) for side in rows]
-        base = [policy.reference_logprobs(side, temperature=self.temperature) for side in rows]
+        marked = [one for example in examples for one in example.rows]
+        rows = [one.row for one in marked]
+        found = policy.logprobs(rows, temperature=self.temperature)
+        width = found.values.shape[1]
+        marks = [[*[0] * (width - len(one.attempt)), *one.attempt][-width:] for one in marked]
         attempts = Attempts(
-            logprobs=_beside(found),
-            reference=_beside(base),
-            attempt=torch.cat([found[0].mask, 2 * found[1].mask], dim=1),
+            logprobs=found.values,
+            reference=policy.reference_logprobs(rows, temperature=self.temperature).values,
+            attempt=torch.tensor(marks, device=found.values.device),
         )
-        gains = attempts.logprobs.new_tensor([one.gains for one in examples])
+        gains = [example.gains for example in examples for _ in example.rows]
         return score(
-            attempts, gains, stage=stage, light=self.light, strong=self.strong, estimator=self.estimator
+            attempts,
+            found.values.new_tensor(gains),
+            stage=stage,
+            light=self.light,
+            strong=self.strong,
+            estimator=self.estimator,
+            reduction=Reduction(over="sequence sums", total=float(len(examples))),
         )
 
 
-def _beside(sides: Sequence[TokenLogprobs]) -> torch.Tensor:
-    """First attempts, and right of them the second ones: one sequence a pair."""
-    return torch.cat([side.values for side in sides], dim=1)
+def _read(tokens: Sequence[int]) -> tuple[int, ...]:
+    return (0,) * len(tokens)
+
+
+def _marked(ids: tuple[int, ...], marks: tuple[int, ...]) -> Marked:
+    return Marked(row=MaskedRow(ids=ids, mask=tuple(int(mark > 0) for mark in marks)), attempt=marks)
