@@ -1,1 +1,1 @@
-"""Trainers on a model of about a million parameters: each does what its paper says, in minutes of one core."""
+"""Trainers on a model of a million parameters: each does what its paper says, in minutes of one core."""

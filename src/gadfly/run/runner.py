@@ -85,7 +85,7 @@ async def _roll_out(
     if answer is not None and scorers:
         with recording() as measuring:
             for name, scorer in scorers.items():
-                scores[name] = await _score(name, scorer, problem, answer)
+                scores[name] = await scored(name, scorer, problem, answer)
         spent = measuring.usage
     rollout = Rollout(
         problem=problem,
@@ -100,7 +100,8 @@ async def _roll_out(
     return rollout, spent
 
 
-async def _score(name: str, scorer: Scorer, problem: Problem, answer: Candidate) -> Score:
+async def scored(name: str, scorer: Scorer, problem: Problem, answer: Candidate) -> Score:
+    """The scorer's score; whatever it raises becomes an unscored one with its reason."""
     try:
         with boundary("scorer"):
             return checked(await scorer(problem, answer), Score, scorer)

@@ -39,7 +39,7 @@ class Group:
 
     def rewards(self, scorer: str, *, unreadable: float | None = None) -> list[float | None]:
         """What each was worth; `unreadable` where its answer could not be read; None where unknown."""
-        return [_worth(rollout.scores.get(scorer), unreadable) for rollout in self.rollouts]
+        return [worth(rollout.scores.get(scorer), unreadable) for rollout in self.rollouts]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +183,8 @@ def _figures(
     }
 
 
-def _worth(score: Score | None, unreadable: float | None) -> float | None:
+def worth(score: Score | None, unreadable: float | None) -> float | None:
+    """A score as a reward: `unreadable` where the answer could not be read, None where it is unknown."""
     if score is None:
         return None
     if score.value is None and score.failure is not None and score.failure.boundary == "parse":

@@ -17,9 +17,10 @@ from gadfly.models.transformers_weights import quiet
 SPECIAL = ("<|end|>", "<|turn|>")
 LETTERS = (*(chr(code) for code in range(32, 127)), "\n")
 TEMPLATE = (
-    "{% for m in messages %}<|turn|>{{ m.role }}\n{{ m.content }}<|end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|turn|>assistant\n{% endif %}"
+    "{% for m in messages %}<|turn|>{{ m.role[0] }}\n{{ m.content }}<|end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|turn|>a\n{% endif %}"
 )
+"""Roles are one letter: at a token a character, whole words of them would be most of a short chat."""
 
 
 def write_tiny(
