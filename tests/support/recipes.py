@@ -34,6 +34,7 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     "SelfInstruct": [{"n": 2}],
     "StepLabels": [{"n": 3, "continuations": 2}],
     "SelfExplore": [{"n": 3, "continuations": 2}],
+    "Fellowship": [{"n": 2}],
     "ConstitutionalAI": [{"rounds": 2}, {"view": "preference"}],
 }
 
