@@ -28,7 +28,7 @@ class SelfExplore:
     """Pairs that part at the first pit, or whole answers as a control."""
 
     model: Model
-    scorer: Scorer | None = None
+    checker: Scorer | None = None
     """Decides whether an answer is right; none: it must state the reference."""
     n: int = 8
     """Answers sampled."""
@@ -60,7 +60,7 @@ class SelfExplore:
             most=self.most,
             n=self.continuations,
             search=self.search,
-            scorer=self.scorer,
+            scorer=self.checker,
             sampling=self.sampling,
         )
         return (right or answers)[0]

@@ -32,7 +32,7 @@ class StepLabels:
     """Who answers."""
     completer: Model | None = None
     """Who continues; the model itself where none is given. It has to be able to go on from a beginning."""
-    scorer: Scorer | None = None
+    checker: Scorer | None = None
     """Decides whether an answer is right; none: it must state the reference."""
     n: int = 8
     """Answers sampled."""
@@ -63,7 +63,7 @@ class StepLabels:
             most=self.most,
             n=self.continuations,
             search=self.search,
-            scorer=self.scorer,
+            scorer=self.checker,
             sampling=self.sampling,
         )
         return (right or answers)[0]
