@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
-from support.players import PROBLEM, play
+from support.players import PROBLEM, TALK, player
 from support.recipes import configurations
 
 from gadfly.models.scripted import Scripted
 from gadfly.protocols import Model, SeesReference, Solver
 from gadfly.recipes.load import list_recipes
-from gadfly.records import Completion, Message, Problem, Request, Rollout
+from gadfly.records import Problem, Rollout
 from gadfly.run import roll_out
 from gadfly.run.manifest import describe
 from gadfly.scorers.text import Numeric
@@ -27,38 +27,16 @@ Make = Callable[[Model], Solver]
 ENTRIES = {entry.recipe.__name__: entry for entry in list_recipes() if entry.room == "collect"}
 EVERY = [(name, make) for name, make in configurations() if name.partition("-")[0] in ENTRIES]
 SECRET = "8675309"
-TALK = (
-    Message(role="user", content="What is 6 * 7?"),
-    Message(role="assistant", content="Six times seven.\nAnswer: 48"),
-    Message(role="user", content="That is wrong. Count again."),
-    Message(role="assistant", content="Answer: 42"),
-    Message(role="user", content="Thanks."),
-)
 PROBLEMS = [
     PROBLEM,
     PROBLEM.model_copy(update={"id": "products-2", "prompt": "What is 8 * 6?", "reference": "48"}),
-    PROBLEM.model_copy(update={"id": "talk", "prompt": TALK}),
+    TALK,
 ]
-
-
-def answer(request: Request) -> Completion:
-    """`play`, which also invents tasks, reads signals and writes in pieces."""
-    asked = request.messages[-1].content
-    said = {
-        "new tasks": "- Name three rivers in Europe.\n- Count to ten in Latin.",
-        "Make up one case": f"INPUT: none\nOUTPUT: done, {request.digest[:4]}",
-        "SIGNAL: satisfied": "- Is it 42?\nSIGNAL: "
-        + ("satisfied" if "Thanks" in asked.rpartition("<user_says_next>")[2] else "dissatisfied"),
-    }
-    for mark, text in said.items():
-        if mark in asked:
-            return play(request).model_copy(update={"text": text})
-    return play(request)
 
 
 def views(make: Make) -> list[tuple[str, Collector]]:
     """The collector in each of its views."""
-    collector = cast(Any, make(Scripted.from_function(answer, id="player")))
+    collector = cast(Any, make(player()))
     entry = ENTRIES[type(collector).__name__]
     chosen = next((field.choices for field in entry.fields if field.name == "view"), ())
     return [(view, dataclasses.replace(collector, view=view)) for view in chosen] or [("", collector)]
