@@ -3,7 +3,7 @@
 import math
 
 from gadfly.models.scripted import Scripted
-from gadfly.records import Completion, Problem, Request, Tokens, Usage
+from gadfly.records import Completion, Message, Problem, Request, Tokens, Usage
 
 PROBLEM = Problem(
     id="products-1",
@@ -11,6 +11,20 @@ PROBLEM = Problem(
     reference="42",
     answer_kind="number",
 )
+
+TALK = Problem(
+    id="talk",
+    prompt=(
+        Message(role="user", content="What is 6 * 7? End with a line 'Answer: <number>'."),
+        Message(role="assistant", content="Six times seven.\nAnswer: 48"),
+        Message(role="user", content="That is wrong. Count anew."),
+        Message(role="assistant", content="Answer: 42"),
+        Message(role="user", content="And 6 * 8?"),
+    ),
+    reference="48",
+    answer_kind="number",
+)
+"""A conversation, for whoever reads one."""
 
 
 def _digit(request: Request) -> int:
@@ -47,6 +61,9 @@ def play(request: Request) -> Completion:
         "ANSWER: yes": ("ANSWER: yes", "ANSWER: no"),
         "checklist for judging": ("- Is there a number?\n- Is it right?", "- Does it end with an answer?"),
         "CONFIDENCE:": ("CONFIDENCE: 80", "CONFIDENCE: 30"),
+        "SIGNAL: satisfied": ("SIGNAL: satisfied", "- Is it 42?\nSIGNAL: dissatisfied"),
+        "new tasks": ("- Name three rivers in Europe.\n- Count to ten.", "- Spell a word of six letters."),
+        "Make up one case": ("INPUT: none\nOUTPUT: It is done.", "OUTPUT: yes\nINPUT: The sun is warm."),
     }
     for mark, (one, other) in labels.items():
         if mark in asked:

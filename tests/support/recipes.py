@@ -32,6 +32,9 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"n": 2, "trials": 2, "flaw": "model"},
     ],
     "SelfInstruct": [{"n": 2}],
+    "StepLabels": [{"n": 3, "continuations": 2}],
+    "SelfExplore": [{"n": 3, "continuations": 2}],
+    "Fellowship": [{"n": 2}],
     "ConstitutionalAI": [{"rounds": 2}, {"view": "preference"}],
 }
 

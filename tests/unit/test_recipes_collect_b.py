@@ -1,16 +1,22 @@
 """Collectors of critiques and steps: what is pooled, tried out, searched for and compared."""
 
+import math
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from support.collecting import collected, plays, sums
 
 from gadfly.models.scripted import Scripted
+from gadfly.primitives.prefixes import Search
 from gadfly.recipes.collect.auto_math_critiques import AutoMathCritiques
 from gadfly.recipes.collect.multi_critique_sets import MultiCritiqueSets
+from gadfly.recipes.collect.self_explore import SelfExplore
+from gadfly.recipes.collect.step_labels import StepLabels
 from gadfly.records import Problem, Request
-from gadfly.train.rows import CritiqueRow, Preference, row_parts
+from gadfly.train.rows import CritiqueRow, Preference, Stepwise, row_parts
 
 # ---------------------------------------------------------------- MultiCritique
 
@@ -139,3 +145,80 @@ def test_an_answer_without_a_flaw_gets_a_critique_that_accepts_it(tmp_path: Path
     (row,) = collected(AutoMathCritiques(model=model, n=2), sums(1), tmp_path, oracle="mark")
     assert isinstance(row, CritiqueRow)
     assert row.verdict == "correct"
+
+
+# ---------------------------------------------------------------- steps: OmegaPRM and Self-Explore
+
+
+def chain(bad: int, length: int = 16) -> tuple[list[str], Callable[[Request], str]]:
+    """Steps with a wrong one at `bad`, and a model that can only go on rightly from before it.
+
+    On its own draw the model writes the wrong chain, on every other one the right one.
+    """
+    wrong = [f"Step {k}: {'wrong' if k >= bad else 'right'}.\n" for k in range(length)]
+
+    def answer(request: Request) -> str:
+        begun = request.prefix or ""
+        if not begun and not request.draw:
+            return "".join(wrong) + "Answer: 0"
+        return f"So on.\nAnswer: {0 if 'wrong' in begun else 7}"
+
+    return wrong, answer
+
+
+LONG = Problem(id="long", prompt="What is it?", reference="7", answer_kind="number")
+
+
+@pytest.mark.parametrize("bad", [0, 1, 5, 11, 15])
+def test_binary_search_finds_a_planted_first_error_in_about_log2_batches(bad: int, tmp_path: Path) -> None:
+    steps, answer = chain(bad)
+    tried: list[str] = []
+
+    def listen(request: Request) -> str:
+        tried.append(request.prefix or "")
+        return answer(request)
+
+    collector = StepLabels(model=Scripted.from_function(listen), n=2, continuations=4)
+    good, wrong = collected(collector, [LONG], tmp_path)
+    assert isinstance(good, Stepwise)
+    assert all(good.labels)
+    assert isinstance(wrong, Stepwise)
+    assert wrong.completions == tuple(steps[: bad + 1])
+    assert wrong.labels == (*[True] * bad, False)
+    assert not wrong.lineage.oracle, "the text is the model's own; only the label saw the reference"
+    assert wrong.lineage.saw_reference
+    batches = len({begun for begun in tried if begun})
+    assert batches <= math.ceil(math.log2(len(steps) + 1))
+    step_by_step = replace(collector, search="linear")
+    found = collected(step_by_step, [LONG], tmp_path / "linear")
+    assert isinstance(found[1], Stepwise)
+    assert found[1].labels == wrong.labels
+
+
+def test_a_problem_that_no_sample_solves_gets_no_labels(tmp_path: Path) -> None:
+    dropped: Counter[str] = Counter()
+    model = plays(("What is it", "Step 1.\nAnswer: 0"))
+    assert collected(StepLabels(model=model, n=3), [LONG], tmp_path, dropped=dropped) == []
+    assert dropped == {"not solved, or always": 1}
+
+
+@pytest.mark.parametrize("search", ["linear", "binary"])
+def test_pairs_share_the_steps_before_the_pit_and_part_there(search: Search, tmp_path: Path) -> None:
+    steps, answer = chain(3, length=6)
+    collector = SelfExplore(model=Scripted.from_function(answer), n=2, search=search)
+    (pair,) = collected(collector, [LONG], tmp_path)
+    assert isinstance(pair, Preference)
+    before = "".join(steps[:3])
+    assert pair.chosen[0].content == f"{before}So on.\nAnswer: 7"
+    assert pair.rejected[0].content == before + steps[3]
+    assert not pair.lineage.oracle
+    (rest,) = collected(replace(collector, view="rest"), [LONG], tmp_path)
+    assert row_parts(rest)[1:] == [pair.chosen[0].content, "".join(steps) + "Answer: 0"]
+    (whole,) = collected(replace(collector, view="answer"), [LONG], tmp_path)
+    assert row_parts(whole)[1:] == ["So on.\nAnswer: 7", "".join(steps) + "Answer: 0"]
+
+
+def test_where_the_first_step_is_the_pit_a_right_sample_stands_against_it(tmp_path: Path) -> None:
+    steps, answer = chain(0, length=4)
+    (pair,) = collected(SelfExplore(model=Scripted.from_function(answer), n=2), [LONG], tmp_path)
+    assert row_parts(pair)[1:] == ["So on.\nAnswer: 7", steps[0]]

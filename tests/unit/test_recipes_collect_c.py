@@ -1,6 +1,9 @@
 """Collectors of tasks, noisy labels, conversations and whole workflows."""
 
+import re
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,10 @@ from gadfly.metrics.rouge import LikenessPool, rouge_l
 from gadfly.models.scripted import Scripted
 from gadfly.parsing.tasks import read_case
 from gadfly.recipes.collect.alpaca_farm import EMPHASES, AlpacaFarm
+from gadfly.recipes.collect.fellowship import Fellowship
 from gadfly.recipes.collect.self_instruct import SelfInstruct
-from gadfly.records import Problem, Request
+from gadfly.recipes.collect.wild_feedback import WildFeedback
+from gadfly.records import Candidate, Message, Problem, Ranking, Request, Role
 from gadfly.train.rows import Preference, PromptCompletion, Turn
 
 # ---------------------------------------------------------------- Self-Instruct
@@ -143,3 +148,131 @@ def test_every_emphasis_and_both_orders_come_up(tmp_path: Path) -> None:
 def test_more_noise_than_half_is_refused() -> None:
     with pytest.raises(InputError, match=r"0 to 0\.5"):
         AlpacaFarm(model=fair_annotator(), flip=0.6)
+
+
+# ---------------------------------------------------------------- WildFeedback
+
+
+def conversation(*said: str) -> Problem:
+    roles: tuple[Role, Role] = ("user", "assistant")
+    turns = tuple(Message(role=roles[k % 2], content=words) for k, words in enumerate(said))
+    return Problem(id=said[0], prompt=turns, answer_kind="free")
+
+
+def reader(new: str) -> Scripted:
+    """Finds what is said next, writes `new`, and finds that a wish is met where the answer is short."""
+
+    def signal(request: Request) -> str:
+        asked = request.messages[-1].content.partition("<user_says_next>")[2]
+        if "Too long" in asked:
+            return "- Is the answer short?\nSIGNAL: dissatisfied"
+        return f"SIGNAL: {'satisfied' if 'Thanks' in asked else 'none'}"
+
+    def met(request: Request) -> str:
+        answer = request.messages[-1].content.partition("<reply>")[2].partition("</reply>")[0]
+        return f"ANSWER: {'yes' if len(answer.split()) < 4 else 'no'}"
+
+    return plays(
+        ("SIGNAL: satisfied", signal),
+        ("ANSWER: yes", met),
+        ("meets these wishes", new),
+        ("", "Next."),
+        id="r",
+    )
+
+
+LOG = [
+    conversation(
+        "What is a fly?", "It is an insect that has two wings.", "Too long!", "An insect.", "Thanks."
+    ),
+    conversation("What is a bee?", "An insect.", "And a wasp?"),
+]
+
+
+def test_what_a_user_says_next_becomes_a_preference_for_an_answer_that_meets_the_wish(tmp_path: Path) -> None:
+    dropped: Counter[str] = Counter()
+    (row,) = collected(WildFeedback(model=reader("A winged insect.")), LOG, tmp_path, dropped=dropped)
+    assert isinstance(row, Preference)
+    assert [(turn.role, turn.content) for turn in row.prompt] == [("user", "What is a fly?")]
+    assert row.chosen[0].content == "A winged insect."
+    assert row.rejected[0].content == "It is an insect that has two wings."
+    assert row.rejected[0].author == "log"
+    assert row.labelling_only is not None
+    assert row.labelling_only.rubric == "Is the answer short?", "the wish is for labelling only"
+    assert dropped == {"another signal": 2}
+    (praised,) = collected(WildFeedback(model=reader("A winged insect."), view="praised"), LOG, tmp_path)
+    assert isinstance(praised, PromptCompletion)
+    assert praised.completion[0].content == "An insect."
+    assert [turn.role for turn in praised.prompt] == ["user", "assistant", "user"]
+
+
+def test_a_new_answer_that_meets_no_more_wishes_is_dropped(tmp_path: Path) -> None:
+    dropped: Counter[str] = Counter()
+    wordy = WildFeedback(model=reader("It is really an insect with wings."))
+    assert collected(wordy, LOG[:1], tmp_path, dropped=dropped) == []
+    assert dropped["meets no more wishes"] == 1
+
+
+# ---------------------------------------------------------------- Fellowship
+
+
+def generator(name: str, words: str) -> Scripted:
+    """Answers with a mark of its own, which a useful review raises by two."""
+
+    def mend(request: Request) -> str:
+        return f"{words} {'+2' if 'be exact' in request.messages[-1].content else ''}"
+
+    return plays(
+        ("Mend the solution", mend), ("would make the answer better", "Hm."), ("What is", words), id=name
+    )
+
+
+def reviewer() -> Scripted:
+    return plays(("would make the answer better", "It has to be exact."), id="reviewer")
+
+
+def evaluator() -> Scripted:
+    """Prefers the answer with the greater sum of the numbers in it."""
+
+    def choose(request: Request) -> str:
+        asked = request.messages[-1].content
+        worth = [
+            sum(map(int, re.findall(r"\d+", asked.partition(f"<answer_{side}>")[2].partition("</")[0])))
+            for side in "AB"
+        ]
+        return f"CHOICE: {'A' if worth[0] > worth[1] else 'B' if worth[0] < worth[1] else 'tie'}"
+
+    return plays(("CHOICE: A", choose), id="evaluator")
+
+
+def test_a_weaker_generator_with_a_reviewer_wins_the_workflow_and_loses_alone(tmp_path: Path) -> None:
+    strong, weak = generator("strong", "3"), generator("weak", "2")
+    collector = Fellowship(model=evaluator(), generators=(strong, weak), reviewers=(strong, reviewer()))
+    pairs = collected(collector, sums(2), tmp_path)
+    assert [row.lineage.policy for row in pairs] == ["weak", "weak"]
+    alone = collected(replace(collector, view="single"), sums(2), tmp_path)
+    assert [row.lineage.policy for row in alone] == ["strong", "strong"]
+    assert {row.lineage.author for row in (*pairs, *alone)} == {"evaluator"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrary:
+    """A judge that prefers whatever was written by the generator it is told."""
+
+    loves: str
+
+    async def __call__(self, problem: Problem, candidates: Sequence[Candidate], /) -> Ranking:
+        order = sorted(candidates, key=lambda one: one.author != self.loves)
+        return Ranking(tiers=tuple((one.id,) for one in order), author=f"lover of {self.loves}")
+
+
+def test_the_evaluator_is_swapped_by_configuration(tmp_path: Path) -> None:
+    three = tuple(generator(name, "1") for name in ("a", "b", "c"))
+    collector = Fellowship(model=evaluator(), generators=three, judge=Contrary(loves="c"))
+    dropped: Counter[str] = Counter()
+    assert collected(collector, sums(1), tmp_path, dropped=dropped) == []
+    assert dropped == {"both say the same": 3}
+    mixed = (*three[:2], generator("c", "2"))
+    rows = collected(replace(collector, generators=mixed), sums(1), tmp_path / "mixed")
+    assert {(row.lineage.policy, row.lineage.author) for row in rows} == {("c", "lover of c")}
+    assert [row.weight for row in rows if isinstance(row, Preference)] == [pytest.approx(1 / 3)] * 2

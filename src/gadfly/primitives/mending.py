@@ -108,6 +108,19 @@ async def is_right(problem: Problem, candidate: Candidate, scorer: Scorer | None
         return None
 
 
+@primitive
+async def check_answer(problem: Problem, candidate: Candidate, scorer: Scorer | None = None) -> Score:
+    """Whether the answer is right, on record: 1, 0, or no value where it cannot be scored."""
+    mark = await is_right(problem, candidate, scorer)
+    return Score(
+        target=candidate.id,
+        value=None if mark is None else float(mark),
+        author="reference" if scorer is None else type(scorer).__name__,
+        saw_reference=True,
+        failure=ParseError("the answer cannot be scored").failure() if mark is None else None,
+    )
+
+
 def leak(problem: Problem, candidate: Candidate, text: str) -> str | None:
     """What of the reference the text gives away; None where nothing.
 

@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
+from gadfly.primitives.generate import split_steps
 from gadfly.records import Candidate, Critique, Problem, Ranking, Score
 from gadfly.run.judging import first_wrong_step
 from gadfly.train.rows import (
@@ -23,6 +24,7 @@ from gadfly.train.rows import (
     Lineage,
     Preference,
     PromptCompletion,
+    Stepwise,
     Turn,
     VectorReward,
 )
@@ -193,6 +195,24 @@ class RowMaker:
                 prompt=self.source.prompt,
                 completion=(answer_turn(answer),),
                 rewards={name: score.value for name, score in marks.items()},
+                lineage=lineage,
+                labelling_only=seen,
+            )
+
+    def label_steps(
+        self, answer: Candidate, wrong: int | None, label: Label, *, after: Literal["cut", "wrong"] = "cut"
+    ) -> Iterator[Stepwise]:
+        """The steps of an answer, right up to the first wrong one; what comes after is cut, or wrong too."""
+        steps = answer.steps or split_steps(answer.text)
+        if not steps or (wrong is not None and wrong >= len(steps)):
+            return self.leave("its step is not there")
+        end = len(steps) if wrong is None or after == "wrong" else wrong + 1
+        for lineage, seen in self._admit(answer.author, label, answer):
+            yield Stepwise(
+                prompt=self.source.prompt,
+                completions=steps[:end],
+                labels=tuple(wrong is None or step < wrong for step in range(end)),
+                author=answer.author,
                 lineage=lineage,
                 labelling_only=seen,
             )

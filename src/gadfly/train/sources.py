@@ -91,6 +91,10 @@ class Sourced:
         steps = (step for step in self.rollout.steps if step.name == name)
         return [step.output for step in steps if isinstance(step.output, kind)]
 
+    def judged(self, name: str) -> dict[str, float]:
+        """The marks of the steps of one name, by what they are about; unread ones not."""
+        return {mark.target: mark.value for mark in self.outputs(name, Score) if mark.value is not None}
+
     def parents(self, candidate: Candidate, kind: type[M]) -> list[M]:
         """What a candidate was made from, as far as it is of one kind."""
         known = (self.products.get(name) for name in candidate.parents)

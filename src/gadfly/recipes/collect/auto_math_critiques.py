@@ -40,7 +40,7 @@ class AutoMathCritiques:
     """Who answers; the model itself where none is given."""
     reviser: Model | None = None
     """Who tries the critique out, without the reference; the actor where none is given."""
-    scorer: Scorer | None = None
+    checker: Scorer | None = None
     """Decides whether an answer is right; none: it must state the reference."""
     flaw: Literal["sample", "rule", "model"] = "sample"
     """A wrong sample; or a right one with a fault that a rule plants or the model writes."""
@@ -67,7 +67,7 @@ class AutoMathCritiques:
         """Criticise one flawed answer and try the critique out; returns a right sample where there is one."""
         blind, actor = problem.blind(), self.actor or self.model
         answers = await sample(actor, blind, self.n, sampling=self.sampling)
-        known = await each(lambda answer: is_right(problem, answer, self.scorer), answers)
+        known = await each(lambda answer: is_right(problem, answer, self.checker), answers)
         right = [answer for answer, mark in zip(answers, known, strict=True) if mark]
         wrong = [answer for answer, mark in zip(answers, known, strict=True) if mark is False]
         flawed, place = (wrong[0] if wrong else None), ""
@@ -76,11 +76,11 @@ class AutoMathCritiques:
                 await spoilt(actor, blind, right[0], by=self.flaw, sampling=self.sampling) if right else None
             )
             flawed, place = (made[0], worded(made[1])) if made else (None, "")
-        if flawed is not None and await is_right(problem, flawed, self.scorer) is False:
+        if flawed is not None and await is_right(problem, flawed, self.checker) is False:
             said = await self._criticise(problem, flawed, LABELLED, {"place": place})
             if said.verdict == "incorrect":
                 mender = Mender(model=self.reviser or actor, sampling=self.sampling)
-                await trial(mender, problem, flawed, said, scorer=self.scorer, trials=self.trials)
+                await trial(mender, problem, flawed, said, scorer=self.checker, trials=self.trials)
         elif right:
             with step("right"):
                 await self._criticise(problem, right[0], LABELLED_RIGHT, {})

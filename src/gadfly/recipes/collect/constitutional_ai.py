@@ -49,9 +49,7 @@ The principle it is to follow:
 {{ principle | fence("principle") }}
 
 What a reviewer says of it:
-{% for review in critiques %}
-{{ review | fence("review") }}
-{% endfor %}
+{{ critiques[0] | fence("review") }}
 
 Write the answer anew so that it follows the principle. Speak of neither principle nor review.""",
 )

@@ -108,12 +108,12 @@ class ILF:
         """One row a problem, unless no rewrite could be marked or the chosen one is the draft again."""
         for maker in row_makers(rollouts, oracle, dropped):
             best, marks = maker.answer, maker.source.marks(["taken-up"])
-            (draft,), (said,) = maker.source.parents(best, Candidate), maker.source.parents(best, Critique)
+            (draft,), said = maker.source.parents(best, Candidate), maker.source.parents(best, Critique)
             if best.id not in marks:
                 maker.leave("unscored")
             elif best.text.strip() == draft.text.strip():
                 maker.leave("nothing changed")
             elif self.view == "refinement":
-                yield from maker.imitate(best, Label.by(said, marks[best.id]["taken-up"]))
+                yield from maker.imitate(best, Label.by(*said, marks[best.id]["taken-up"]))
             else:
-                yield from maker.prefer(best, draft, Label.by(said, marks[best.id]["taken-up"]))
+                yield from maker.prefer(best, draft, Label.by(*said, marks[best.id]["taken-up"]))

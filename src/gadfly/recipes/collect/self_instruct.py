@@ -64,7 +64,7 @@ class SelfInstruct:
     """A text file with one seed task a line."""
     tasks: tuple[str, ...] = ()
     """The seed tasks themselves, in place of a file."""
-    near: float = field(default=0.7, repr=False)
+    alike: float = field(default=0.7, repr=False)
     """A task is familiar from this ROUGE-L with an earlier one on."""
     sampling: Sampling = Sampling()
 
@@ -108,7 +108,7 @@ class SelfInstruct:
                     except ParseError as error:
                         maker.leave(str(error))
                         continue
-                    familiar = "familiar task" if pool.holds_like(task.text, self.near) else None
+                    familiar = "familiar task" if pool.holds_like(task.text, self.alike) else None
                     if why := fault_of_task(task.text, case) or familiar:
                         maker.leave(why)
                         continue
