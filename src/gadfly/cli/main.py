@@ -15,6 +15,7 @@ _COMMANDS = (
     ("reproduce", "reproduce:reproduce", "Published numbers, computed again from their raw records."),
     ("collect", "collect:app", "Training rows made by one method: ratings, critiques, revisions, steps."),
     ("export", "export:export", "What runs came to, as rows to train on."),
+    ("train", "train:app", "Weights that learn from rows, or from rewards for their own answers."),
     ("improve", "improve:app", "A loop that trains a model on what it says itself, beside its controls."),
     ("show", "show:show", "One rollout of a run as a tree, or a comparison's table."),
     ("recipes", "listings:recipes", "The methods there are."),

@@ -79,6 +79,14 @@ class Teaching:
             raise InputError(f"{path} is no .gguf file and no folder of transformers")
         return trainable(self.model).start
 
+    @property
+    def spec(self) -> str:
+        """The model as `gadfly compare` takes it."""
+        path = Path(self.model).expanduser()
+        if path.is_dir():
+            return f"transformers:{path}"
+        return f"embedded:{path}" if path.suffix == ".gguf" and path.is_file() else self.model
+
     def tuning(self) -> Tuning:
         """The flags as a `Tuning`.
 

@@ -19,9 +19,9 @@ app = application(
     "accelerate launch -m gadfly train dpo pairs.parquet --model ./model --full",
     "gadfly train dpo --help",
     summary="Train weights on rows that `gadfly export` or `gadfly collect` wrote, or by rewards for what "
-    "they answer themselves.\n\nA LoRA adapter learns, or all weights with --full. The same command continues "
-    "a training that was stopped. Writes model/ (as transformers reads it), adapter/, a GGUF file where the "
-    "weights came from one, log.jsonl and curve.png, and says how to use the result.",
+    "they answer themselves.\n\nA LoRA adapter learns, or all weights with --full. The same command goes on "
+    "with a training that was stopped. Writes model/ (as transformers reads it), adapter/, a GGUF file where "
+    "the weights came from one, log.jsonl and curve.png, and says how to use the result.",
 )
 
 for _command in (*row_commands(), *sampled_commands()):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from inspect import cleandoc
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from gadfly.cli.flags import RUNNING, flag
 from gadfly.cli.opening import folder, stopped
 from gadfly.cli.recipe_command import settings_command
 from gadfly.cli.teaching import COURSE, OBJECTIVE, USUAL_TEACHING, Teaching
-from gadfly.cli.train_command import OUT, TrainCommand
+from gadfly.cli.train_command import OUT, TrainCommand, about
 from gadfly.cli.train_report import TrainProgress, report
 from gadfly.errors import InputError
 from gadfly.recipes.fields import FieldEntry, read_fields, read_value
@@ -35,7 +34,7 @@ def row_commands() -> Iterator[TrainCommand]:
         yield TrainCommand(
             name=entry.name,
             run=settings_command(
-                _fields(entry), partial(_work, entry), about=cleandoc(entry.about), group=OBJECTIVE
+                _fields(entry), partial(_work, entry), about=about(entry.name, entry.about), group=OBJECTIVE
             ),
             examples=(
                 f"gadfly train {entry.name} rows.parquet --out runs/{entry.name}",
@@ -83,7 +82,7 @@ def _work(
             trained = trainer.learn(start, every, objective, plan, place)
         except KeyboardInterrupt:
             raise stopped(place) from None
-    use = f"gadfly compare --model {teaching.model},{trained.weights.model}"
+    use = f"gadfly compare --model {teaching.spec},{trained.weights.model}"
     if objective.needs_head:
         use = f"The head is in {place / 'model'}: gadfly.train.reward_scorer.HeadScorer reads it as a scorer"
     report(place, use=use, as_json=as_json)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
-from inspect import cleandoc
 from typing import Annotated, Any
 
 from cyclopts import Group, Parameter
@@ -15,7 +14,7 @@ from gadfly.cli.improving import Pool, open_pool
 from gadfly.cli.opening import folder, stopped
 from gadfly.cli.recipe_command import settings_command
 from gadfly.cli.teaching import OBJECTIVE, USUAL_TEACHING, Teaching
-from gadfly.cli.train_command import OUT, TrainCommand
+from gadfly.cli.train_command import OUT, TrainCommand, about
 from gadfly.cli.train_report import TrainProgress, report
 from gadfly.errors import InputError
 from gadfly.protocols import Model, Solver
@@ -132,7 +131,7 @@ def sampled_commands() -> Iterator[TrainCommand]:
         yield TrainCommand(
             name=entry.name,
             run=settings_command(
-                fields, partial(_work, entry), about=cleandoc(module.__doc__ or ""), group=OBJECTIVE
+                fields, partial(_work, entry), about=about(entry.name, module.__doc__ or ""), group=OBJECTIVE
             ),
             examples=(
                 f"gadfly train {entry.name} --on families:sums --samples 8 --batch 8 --steps 50",
@@ -199,7 +198,7 @@ def _work(
             raise stopped(place) from None
     report(
         place,
-        use=f"gadfly compare --on '{drawing.on}' --model {teaching.model},{trained.manifest.model}",
+        use=f"gadfly compare --on '{drawing.on}' --model {teaching.spec},{trained.manifest.model}",
         as_json=as_json,
     )
 

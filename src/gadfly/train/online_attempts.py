@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-import anyio
 import torch
 
 from gadfly.concurrency import each
@@ -75,7 +74,7 @@ class OnAttempts:
 
     def _rewards(self, group: Group) -> list[Rewards]:
         scorer = self.sampler.scorers[self.reward]
-        first = anyio.run(_score_first, scorer, group.rollouts)
+        first = self.sampler.call(_score_first, scorer, group.rollouts)
         second = group.rewards(self.reward, unreadable=self.unreadable)
         both = zip((worth(one, self.unreadable) for one in first), second, group.calls, strict=True)
         return [
