@@ -165,7 +165,8 @@ def shown_setting(entry: RecipeEntry) -> str:
 
 
 def _parameter(key: str, field: FieldEntry, group: Group) -> inspect.Parameter:
-    plain = field.kind == "value" and not field.type.endswith("by comma")
+    # Text where `none` may be given, for none given is what a flag's absence means.
+    plain = field.kind == "value" and not field.optional and not field.type.endswith("by comma")
     kind = field.annotation if plain else str
     default = field.shown_default
     about = field.doc or ("" if plain else f"{field.type.capitalize()}.")

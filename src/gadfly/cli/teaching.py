@@ -53,7 +53,9 @@ class Teaching:
     rate: Annotated[
         float | None, _course("Highest learning rate; by default 2e-4, and 2e-5 for all weights (--full).")
     ] = None
-    steps: Annotated[int | None, _course("Optimiser steps; by default what --epochs makes.")] = None
+    steps: Annotated[
+        int | None, _course("Optimiser steps; by default so many --epochs, or one pass over the problems.")
+    ] = None
     batch: Annotated[int, _course("Rows (or problems, where the policy samples) a step.")] = 16
     schedule: Annotated[
         Literal["constant", "linear", "cosine"], _course("How the rate falls after the warm-up, to a tenth.")

@@ -33,7 +33,8 @@ _TITLES: Mapping[str, str] = {
 
 def about(name: str, docstring: str) -> str:
     """The help of a command: what its module says, under a title of its own where it has one."""
-    text = cleandoc(docstring)
+    paragraphs = cleandoc(docstring).split("\n\n")
+    text = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
     return f"{_TITLES[name]}\n\n{text}" if name in _TITLES else text
 
 

@@ -70,7 +70,8 @@ def as_row(given: Mapping[str, Any]) -> AnyRow:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{where}: {first['msg']}" if where else first["msg"]) from None
+        why = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{where}: {why}" if where else why) from None
 
 
 def _row(given: Mapping[str, Any]) -> AnyRow:
