@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gadfly.benchmarks.judging.columns import read_columns
+from gadfly.benchmarks.judging.columns import FIELDS, HOW, JUDGES, PAIRS, SWAPPED, read_columns
 from gadfly.benchmarks.judging.judgements import read_judgements
-from gadfly.benchmarks.judging.mapping import FIELDS, HOW, JUDGES, PAIRS, SWAPPED
 from gadfly.benchmarks.judging.spellings import Kind, extracted, largest
 from gadfly.errors import InputError
 from gadfly.metrics.judged import Judged

@@ -9,11 +9,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from gadfly.benchmarks.about import notes_of
-from gadfly.benchmarks.judging.columns import Columns, read_columns
+from gadfly.benchmarks.judging.columns import FIELDS, HOW, Columns, read_columns
 from gadfly.benchmarks.judging.judgements import Judgements, read_judgements
 from gadfly.benchmarks.judging.load import load_cases
 from gadfly.benchmarks.judging.mapped import MappedCases
-from gadfly.benchmarks.judging.mapping import FIELDS, HOW
 from gadfly.benchmarks.judging.spellings import Kind
 from gadfly.cli.flags import RUNNING, Running, flag
 from gadfly.cli.opening import rollouts_in_flight

@@ -3,7 +3,7 @@
 `gold=label,said=judgments.0.decision` names a field of ours and a column of theirs. A dot goes into
 nested values (`judgments.0.decision` is the decision of the first judgement), `+` joins columns that
 vote (`gold=annotator1+annotator2+annotator3`), `said:ann=ann_says` names one of several judges in a
-row, and words after `@` say how a column is meant (`mapping.HOW`).
+row, and words after `@` say how a column is meant (`HOW`).
 """
 
 import re
@@ -14,12 +14,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from gadfly.benchmarks.judging.cells import cell, check_columns
-from gadfly.benchmarks.judging.mapping import FIELDS, JUDGES, PAIRS, REDUCE, SWAPPED
 from gadfly.benchmarks.judging.spellings import (
     LABELS,
     MARKUP,
     NOTHING,
     ORDERS,
+    REDUCE,
     Kind,
     Step,
     as_number,
@@ -33,6 +33,72 @@ from gadfly.benchmarks.judging.spellings import (
 from gadfly.errors import InputError
 from gadfly.parsing.rows import Row
 
+FIELDS: Mapping[str, str] = {
+    "item": "what was judged; the row's number where it is not given",
+    "judge": "who judged",
+    "subset": "which part of the data it belongs to",
+    "group": "what makes rows dependent, such as the question",
+    "gold": "what people say; several columns joined by +, or a list, vote",
+    "said": "what the judge says",
+    "swapped": "what it says with the answers in the other order, naming places (A is then the second)",
+    "swapped_back": "the same, but already naming the answers themselves",
+    "order": "in which order this row shows the answers: given or swapped",
+    "score": "the judge's number, higher for the better answer or for the first of two",
+    "first_score": "the judge's number for the first of two answers",
+    "second_score": "the judge's number for the second",
+    "confidence": "how sure the judge is of what it says, 0 to 1",
+    "swapped_score": "score with the answers in the other order, for the place that is then the first",
+    "swapped_first_score": "first_score with the answers in the other order",
+    "swapped_second_score": "second_score with the answers in the other order",
+    "swapped_preference": "preference with the answers in the other order",
+    "preference": "a number from 1 (the first is better) to 2 (the second is)",
+    "gold_score": "people's number",
+    "step": "the first step that the judge calls wrong; @1 where steps are counted from 1",
+    "gold_step": "the first wrong step; @1 where steps are counted from 1",
+    "saw_reference": "whether the judge saw the right answer",
+    "problem": "the question, where a judge is to be run",
+    "reference": "the right answer, for judges that may see it",
+    "answer": "the one answer that is judged; a list is its steps",
+    "first": "the first of two answers",
+    "second": "the second of two answers",
+    "author": "who wrote the one answer",
+    "first_author": "who wrote the first of two",
+    "second_author": "who wrote the second of two",
+}
+HOW: Mapping[str, str] = {
+    "@1": "steps are counted from 1",
+    "@blank": "an empty cell says that no step is wrong",
+    "@under0.5": "a list of numbers: the first wrong step is the first one under 0.5",
+    "@brackets": "what stands in [[double brackets]] inside a longer text",
+    "@boxed": "what stands in the last \\boxed{} of a longer text",
+    "@line": "the last line of a longer text, after its last colon",
+    "@pair": "a judge's text that begins with the two scores: the first or the second of them",
+    "@largest": "a list of numbers: the place of the largest, from 0 (of two: first or second)",
+    "@constant": "no column: the word itself, in every row",
+    "@percent": "a number out of 100",
+    "@mean": "a list of numbers: their mean; also @min, @max, @last, @product",
+    "@places": "in a row of the other order, the column names places; said does so by default",
+    "@answers": "in a row of the other order, the column names answers; gold does so by default",
+}
+"""What may follow a column."""
+SWAPPED: Mapping[str, str] = {
+    "score": "swapped_score",
+    "first_score": "swapped_first_score",
+    "second_score": "swapped_second_score",
+    "preference": "swapped_preference",
+}
+"""Numbers of the given order, with the fields for the same numbers of the other order."""
+JUDGES = frozenset(
+    {"said", "swapped", "swapped_back", "step", "confidence", "saw_reference", *SWAPPED, *SWAPPED.values()}
+)
+"""Fields that a judge gives."""
+PAIRS = frozenset(
+    {
+        *("swapped", "swapped_back", "order", "first_score", "second_score", "preference", "first", "second"),
+        *SWAPPED.values(),
+    }
+)
+"""Fields that only two answers have."""
 _NO_LABEL = "none"
 _HOW = re.compile(
     r"@(0|1|blank|brackets|boxed|line|pair|largest|constant|percent|mean|min|max|last|product|places|answers"

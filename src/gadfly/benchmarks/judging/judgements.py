@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from gadfly.benchmarks.judging.columns import Columns
-from gadfly.benchmarks.judging.mapping import SWAPPED
+from gadfly.benchmarks.judging.columns import SWAPPED, Columns
 from gadfly.benchmarks.judging.spellings import LABELS, Step, squeezed
 from gadfly.errors import InputError
 from gadfly.metrics.judged import Judged

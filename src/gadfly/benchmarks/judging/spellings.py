@@ -1,8 +1,9 @@
 """How other people spell labels, numbers and steps, and what stands for nothing."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, TypeAlias, cast
 
 from gadfly.errors import ParseError
@@ -41,6 +42,14 @@ LABELS: Mapping[Kind, Mapping[str, str]] = {
 ORDERS: Mapping[str, str] = _by_word(_ORDER_WORDS)
 NOTHING = frozenset({"", "none", "null", "nan", "n/a", "na"})
 """Cells that hold no label and no number."""
+REDUCE: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "mean": lambda numbers: sum(numbers) / len(numbers),
+    "min": min,
+    "max": max,
+    "last": lambda numbers: numbers[-1],
+    "product": prod,
+}
+"""What makes one number of a list."""
 MARKUP = "*_`'\".:"
 """What may stand around a label: emphasis, quotes, a full stop."""
 _BLANK = frozenset({"", "null", "nan"})
