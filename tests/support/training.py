@@ -39,7 +39,9 @@ TOLD = [told(f"{n} and {n}?", f"That is {2 * n}." * (1 + n % 3)) for n in range(
 PAIRS = [pair(f"{n} and {n}?", f"{2 * n}." * (1 + n % 3), f"It is {n}.") for n in range(6)]
 
 
-def learner_of(folder: Path, tuning: Tuning = TUNING, *, head: bool = False, reference: bool = False) -> Learner:
+def learner_of(
+    folder: Path, tuning: Tuning = TUNING, *, head: bool = False, reference: bool = False
+) -> Learner:
     return open_learner(str(folder), tuning=tuning, device="cpu", head=head, reference=reference)
 
 
