@@ -196,7 +196,7 @@ def test_problems_that_give_held_out_ones_away_are_not_learned_from() -> None:
     )
     pool = Pool(name="times", problems=(*PROBLEMS[:40], reworded), scorer=Numeric())
     parts = split(pool, None, held_out=10, validation=5)
-    assert len(parts.held_out) == 10 and len(parts.validation) == 5
+    assert (len(parts.held_out), len(parts.validation)) == (10, 5)
     assert "reworded" not in {problem.id for problem in parts.learning}
     assert parts.given_away == 1
 
