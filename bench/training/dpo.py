@@ -32,11 +32,13 @@ ARMS = {
     "ipo": PreferencePairs(loss_type="ipo", beta=0.1),
     "simpo": PreferencePairs(loss_type="simpo", beta=2.0, gamma=1.0),
 }
+PROBLEMS = 600
+"""Of those the pairs that are learned from are made."""
 RANKED, LEAD = "held-out pairs ranked right", "log-probability lead of the right answer"
 SAMPLED, GREEDY = "sampled answers right", "greedy answers right"
 
 
-def run(out: Path, *, seed: int = 0, steps: int = 80, arm: str = "dpo", rate: float = 1e-4) -> Outcome:
+def run(out: Path, *, seed: int = 0, steps: int = 50, arm: str = "dpo", rate: float = 1e-4) -> Outcome:
     """One training, from the same warm model and the same pairs for every arm of a seed."""
     world = make_world(seed=seed)
     objective = ARMS[arm]
@@ -45,7 +47,7 @@ def run(out: Path, *, seed: int = 0, steps: int = 80, arm: str = "dpo", rate: fl
     )
     codec = learner.policy.codec
     plan = Plan(steps=steps, batch=32, rate=rate, save_every=steps, seed=seed)
-    examples = examples_of(own_pairs(learner, world.train), objective, codec, plan)
+    examples = examples_of(own_pairs(learner, world.train[:PROBLEMS]), objective, codec, plan)
     held_out = examples_of(own_pairs(learner, world.held_out), objective, codec, plan).kept
     questions = [(one.text, answer_of(one)) for one in world.held_out]
 

@@ -134,9 +134,9 @@ def page(outcomes: Sequence[Outcome]) -> list[str]:
         "",
         *table(outcomes, (FIRST, SECOND, PROGRESS, BROKEN, MENDED)),
         "",
-        "SCoRe (arXiv:2409.12917), both stages: alpha 10, light penalty 0.01, strong 0.25, baseline the other "
-        "samples of the problem. Answers at temperature 1; *right to wrong* and *wrong to right* are shares of "
-        "all problems. *Second less first* after training, SCoRe less each ablation:",
+        "SCoRe (arXiv:2409.12917), both stages: alpha 10, light penalty 0.01, strong 0.25, baseline the "
+        "other samples of the problem. Answers at temperature 1; *right to wrong* and *wrong to right* are "
+        "shares of all problems. *Second less first* after training, SCoRe less each ablation:",
         "",
     ]
     for arm in ARMS:

@@ -195,7 +195,7 @@ def attempt_rows(problems: Sequence[Problem], *, keep: float = 0.7, seed: int = 
     return rows
 
 
-def own_pairs(learner: Learner, problems: Sequence[Problem], *, samples: int = 8) -> list[AnyRow]:
+def own_pairs(learner: Learner, problems: Sequence[Problem], *, samples: int = 4) -> list[AnyRow]:
     """Of each problem a right and a wrong answer that the model itself gave at temperature 1, if it did."""
     sampler = sampler_of(learner, problems, samples=samples, plan=Plan(batch=len(problems)))
     rows: list[AnyRow] = []
