@@ -43,7 +43,7 @@ def run(out: Path, *, seed: int = 0, steps: int = 50, arm: str = "dpo", rate: fl
     world = make_world(seed=seed)
     objective = ARMS[arm]
     learner = learner_of(
-        warmed_up(world, out, competence=0.4), seed=seed, reference=objective.needs_reference
+        warmed_up(world, out, competence=0.5), seed=seed, reference=objective.needs_reference
     )
     codec = learner.policy.codec
     plan = Plan(steps=steps, batch=32, rate=rate, save_every=steps, seed=seed)

@@ -2,8 +2,9 @@
 
     cd bench && python -m training.grpo --out ../docs/results/training
 
-A warm model sorts letters right in somewhat less than half of its samples. The policy gradient sees 12 problems of 8 samples a
-step; the reward is the exact check. Held-out words are in neither split that the model learned from.
+A warm model sorts letters right in somewhat less than half of its samples. The policy gradient sees 12
+problems of 8 samples a step; the reward is the exact check. Held-out words are in neither split that the
+model learned from.
 """
 
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ def run(
 ) -> Outcome:
     """One training, from the same warm model for every estimate of a seed."""
     world = make_world(seed=seed)
-    learner = learner_of(warmed_up(world, out, competence=0.4), seed=seed)
+    learner = learner_of(warmed_up(world, out, competence=0.5), seed=seed)
     questions = [(one.text, answer_of(one)) for one in world.held_out]
     sampled, greedy = right_chances(learner, world.held_out), greedy_rights(learner, questions)
     plan = Plan(steps=steps, batch=12, rate=rate, warmup=0.0, save_every=steps, seed=seed)
