@@ -9,7 +9,9 @@ from gadfly.train.folder import StepLine, TrainFolder, describe_training, read_l
 
 
 def opened(path: Path, *, steps: int = 4, rate: float = 0.1, writes: bool = True) -> TrainFolder:
-    manifest = describe_training({"rate": rate, "model": "tiny"}, steps=steps, rows=3, left_out={"too long": 2})
+    manifest = describe_training(
+        {"rate": rate, "model": "tiny"}, steps=steps, rows=3, left_out={"too long": 2}
+    )
     return TrainFolder(path, manifest, writes=writes)
 
 
