@@ -46,7 +46,7 @@ def learner_of(
 
 
 def stirred(learner: Learner, *, by: float = 0.05, seed: int = 1) -> Learner:
-    """The learner with other values in what learns: an adapter that does nothing has half its gradients zero."""
+    """The learner with other values in what learns: an adapter that does nothing has zero gradients."""
     chance = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in learner.trained.values():
@@ -74,7 +74,12 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 def supervised(
-    folder: Path, *, rows: Sequence[AnyRow] = TOLD, held_out: int = 0, tuning: Tuning = TUNING, **plan: Any
+    folder: Path,
+    *,
+    rows: Sequence[AnyRow] = TOLD,
+    held_out: int = 0,
+    tuning: Tuning = TUNING,
+    **plan: Any,  # noqa: ANN401
 ) -> Training[Told]:
     """A training of six steps with dropout, so that chance matters."""
     shaky = tuning.model_copy(update={"lora": Lora(rank=4, dropout=0.2)}) if tuning.lora else tuning
