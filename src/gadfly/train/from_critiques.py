@@ -21,7 +21,7 @@ from gadfly.train.rows import (
     Turn,
     Weighted,
 )
-from gadfly.train.sources import Oracle, Sourced, admitted, answer_turn, note
+from gadfly.train.sources import Oracle, Sourced, admitted, answer_turn, note, problem_key
 
 Worth: TypeAlias = Literal["all", "agrees", "fixed"]
 
@@ -288,6 +288,35 @@ def rewrites(
                 lineage=lineage,
                 labelling_only=source.labelling(),
             )
+
+
+def taught_rewrites(rollouts: Iterable[Sourced], *, prompt: Prompt) -> Iterator[PromptCompletion]:
+    """Wrong drafts with their critique, each answered by a right draft of the same problem.
+
+    So a model that cannot rewrite yet learns how from answers of its own. Where the critic had seen the
+    reference the row is an oracle's, and says so.
+    """
+    seen = list(rollouts)
+    right: dict[int, list[Candidate]] = {}
+    for one in seen:
+        if one.rollout.value == 1.0 and one.rollout.answer is not None:
+            right.setdefault(problem_key(one.rollout.problem), []).append(one.rollout.answer)
+    for one in seen:
+        models = right.get(problem_key(one.rollout.problem), [])
+        draft, reviews = one.rollout.answer, list(one.critiques.values())
+        if draft is None or one.rollout.value == 1.0 or not models or not reviews:
+            continue
+        model = models[sum(one.rollout.problem.draw) % len(models)]
+        yield PromptCompletion(
+            prompt=asked(one, prompt, draft, reviews),
+            completion=(answer_turn(model),),
+            lineage=one.lineage(
+                policy=model.author,
+                author="+".join(dict.fromkeys(review.author for review in reviews)),
+                saw_reference=any(review.saw_reference for review in reviews),
+            ),
+            labelling_only=one.labelling(),
+        )
 
 
 def asked(source: Sourced, prompt: Prompt, draft: Candidate, reviews: Sequence[Critique]) -> tuple[Turn, ...]:
