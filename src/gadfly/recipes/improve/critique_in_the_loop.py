@@ -18,7 +18,8 @@ from gadfly.primitives.critics import AnswerKeyCritic
 from gadfly.primitives.reviewing import CHECK, REWRITE, ModelCritic, Reviewed
 from gadfly.protocols import Critic, Model
 from gadfly.records import Sampling
-from gadfly.train.from_critiques import critiques, rewrites, taught_rewrites
+from gadfly.train.from_critiques import critiques
+from gadfly.train.from_rewrites import rewrites, taught_rewrites
 from gadfly.train.from_rollouts import prompt_completions
 from gadfly.train.improve import CRITIC
 from gadfly.train.plan import Plan
