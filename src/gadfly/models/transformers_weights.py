@@ -275,7 +275,9 @@ def _device(name: str) -> torch.device:
     try:
         return torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
-        raise InputError(f"torch has no device {name!r} here: {error}; the device cpu is always there") from error
+        raise InputError(
+            f"torch has no device {name!r} here: {error}; the device cpu is always there"
+        ) from error
 
 
 @contextmanager
