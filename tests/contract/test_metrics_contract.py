@@ -17,10 +17,11 @@ from pydantic import BaseModel
 from gadfly.errors import InputError
 from gadfly.metrics import intervals, pairs
 from gadfly.metrics.agreement import agreement, agreement_between
-from gadfly.metrics.bias import length_bias, self_preference, self_recognition
+from gadfly.metrics.bias import length_bias, length_slope, self_preference, self_recognition
 from gadfly.metrics.calibration import brier, calibration_error, confidence_gaps, forecasts, reliability
 from gadfly.metrics.detection import detection
 from gadfly.metrics.judged import Judged
+from gadfly.metrics.macro import macro
 from gadfly.metrics.measurement import Measurement
 from gadfly.metrics.paired import paired, row_flips
 from gadfly.metrics.ranks import rank_agreement
@@ -55,6 +56,15 @@ def _between(rows: Rows) -> object:
     return agreement_between([*mine, *theirs], people="people")
 
 
+def _lengthened(rows: Rows) -> list[Judged]:
+    """With a length that follows from the row itself, so that no order or name of rows changes it."""
+    return [
+        row.model_copy(update={"lengths": (1 + 10 * (row.step or 0) + 5 * (row.gold_step or 0),)})
+        for row in rows
+        if row.gold is not None
+    ]
+
+
 def _right(row: Judged) -> float | None:
     return None if row.right is None else float(row.right)
 
@@ -62,6 +72,9 @@ def _right(row: Judged) -> float | None:
 VERDICTS: dict[str, tuple[Metric, float, float]] = {
     "detection": (lambda rows: detection(rows), -1, 1),
     "detection, left out": (lambda rows: detection(rows, unreadable="left out"), -1, 1),
+    "macro": (lambda rows: macro(rows), 0, 1),
+    "macro, left out": (lambda rows: macro(rows, unreadable="left out"), 0, 1),
+    "length of answers": (lambda rows: length_slope(_lengthened(rows)), -inf, inf),
     "agreement": (agreement, -1, 1),
     "agreement, wrong": (lambda rows: agreement(rows, unreadable="wrong"), -1, 1),
     "agreement between": (_between, -1, 1),

@@ -155,6 +155,7 @@ def made_pages() -> dict[str, str]:
         "recipes.md": recipes_page(),
         "judges.md": judges_page(),
         "collectors.md": collectors_page(),
+        "loops.md": loops_page(),
         "papers.md": papers_page(),
     }
 
@@ -185,10 +186,22 @@ def collectors_page() -> str:
     entries = [entry for entry in list_recipes() if entry.room == "collect"]
     head = [
         "# Collectors",
-        f"The {len(entries)} methods that make training rows, from their own files. `gadfly collect NAME --out "
-        "FILE` runs one, keeps the run, and writes the rows that follow from it; [rows](training-rows.md) says "
+        f"The {len(entries)} methods that make training rows, from their own files. `gadfly collect NAME "
+        "--out FILE` runs one, keeps the run, and writes the rows that follow from it; "
+        "[rows](training-rows.md) says "
         "what they hold. Each answers problems as well, so `gadfly compare` takes it. *Differs* says where a "
         "collector departs from its paper.",
+    ]
+    return "\n\n".join([*head, *(_recipe(entry) for entry in entries)]) + "\n"
+
+
+def loops_page() -> str:
+    entries = [entry for entry in list_recipes() if entry.room == "improve"]
+    head = [
+        "# Loops",
+        f"The {len(entries)} loops that train a model on what it says itself, from their own files. `gadfly "
+        "improve NAME` runs one beside its controls; [improving a model](improving.md) says how, and how to "
+        "read what comes out. *Differs* says where a loop departs from its paper.",
     ]
     return "\n\n".join([*head, *(_recipe(entry) for entry in entries)]) + "\n"
 
@@ -200,7 +213,7 @@ def _recipe(entry: RecipeEntry) -> str:
     settings = ", ".join(
         f"`{field.flag}`" + (f" ({field.shown_default})" if field.shown_default else "")
         for field in entry.fields
-        if not field.name.startswith("sampling.") and field.name != "model"
+        if not field.name.startswith(("sampling.", "plan.", "critic_plan.")) and field.name != "model"
     )
     parts = [f"## {entry.name}", entry.summary, entry.citation]
     if entry.citation and entry.differs:
@@ -214,12 +227,19 @@ def _recipe(entry: RecipeEntry) -> str:
             choice for field in entry.fields if field.name == "view" for choice in field.choices
         )
         parts.append(f"Views: {kinds}." if kinds else "")
+    elif entry.room == "improve":
+        parts.append(f"```console norun\n$ gadfly improve {entry.name} --rounds 2\n```")
     else:
         parts.append(f"```console\n$ gadfly run {entry.name} --on families:products --limit 2\n```")
     return "\n\n".join(part for part in parts if part)
 
 
-ROOM_PAGES = {"solve": "recipes.md", "judge": "judges.md", "collect": "collectors.md"}
+ROOM_PAGES = {
+    "solve": "recipes.md",
+    "judge": "judges.md",
+    "collect": "collectors.md",
+    "improve": "loops.md",
+}
 
 
 def papers_page() -> str:
@@ -238,8 +258,9 @@ def papers_page() -> str:
             "",
             f"Gadfly keeps a catalogue of {len(systems)} published systems of the field. {len(running)} of "
             "them have a recipe here that does what they describe, or the part of it that its entry in "
-            f"[recipes](recipes.md), [judges](judges.md) or [collectors](collectors.md) names; {planned} are planned, and {outside} are "
-            "outside of what it is for (they are not about text models). `gadfly systems` lists them all.",
+            "[recipes](recipes.md), [judges](judges.md), [collectors](collectors.md) or [loops](loops.md) "
+            f"names; {planned} are planned, and {outside} are outside of what it is for (they are not about "
+            "text models). `gadfly systems` lists them all.",
             "",
             "| id | system | recipe |",
             "|---|---|---|",

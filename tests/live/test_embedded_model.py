@@ -16,6 +16,8 @@ pytest.importorskip("xllamacpp")
 pytest.importorskip("gguf")
 pytest.importorskip("gadfly.models.openvino_quiet", exc_type=ImportError)
 
+from gguf import GGUFWriter
+
 from gadfly.concurrency import each
 from gadfly.errors import ContextLengthError, InputError, RequestRejected, UnsupportedError
 from gadfly.models import embedded, gguf, llamacpp, openvino
@@ -218,6 +220,18 @@ async def test_both_engines_give_like_answers(weights: Path) -> None:
     for a, b in zip(ours, theirs, strict=True):
         if a.text == b.text and a.tokens is not None and b.tokens is not None:
             assert a.tokens.logprobs[0] == pytest.approx(b.tokens.logprobs[0], abs=0.4)
+
+
+async def test_a_file_that_openvino_cannot_load_is_an_error_and_not_a_wait(tmp_path: Path) -> None:
+    writer = GGUFWriter(tmp_path / "hollow.gguf", "llama")
+    writer.add_token_list(["a", "b"])
+    writer.add_chat_template("{{ messages[0].content }}")
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with anyio.fail_after(60), pytest.raises(InputError, match=r"openvino cannot load .*try llamacpp:"):
+        await openvino.load(str(tmp_path / "hollow.gguf"), {}).complete(ask("Hello"))
 
 
 async def test_closing_twice_is_harmless_and_a_later_request_loads_again(weights: Path) -> None:

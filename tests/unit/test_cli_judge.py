@@ -57,7 +57,9 @@ def test_a_file_of_judgements_is_measured_without_a_model() -> None:
     assert "ann on v.jsonl" in ended.out
     assert "bob on v.jsonl" in ended.out
     assert "not a label: 'hm'" in ended.out
-    assert {path.name for path in Path("out").iterdir()} == {"judge.json", "judge.png", "judge.html"}
+    assert {path.name for path in Path("out").iterdir()} == {
+        *("judge.json", "judge.png", "judge-2.png", "judge.html"),
+    }
     reports = json.loads(Path("out/judge.json").read_text())
     assert [report["unscored"] for report in reports] == [1, 1]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gadfly.errors import InputError
-from gadfly.metrics.bias import length_bias, self_preference, self_recognition
+from gadfly.metrics.bias import length_bias, length_slope, self_preference, self_recognition
 from gadfly.metrics.judged import Judged
 from gadfly.metrics.similarity import error_overlap, probable_overlap, similarity_bias
 
@@ -129,6 +129,37 @@ def test_naming_the_answers_the_other_way_round_changes_no_bias(rows: list[Judge
     mine, theirs = (self_preference(some, resamples=20) for some in (rows, [mirrored(row) for row in rows]))
     assert mine == theirs
     assert mine.excess.value == pytest.approx(mine.judge - mine.people)
+
+
+def verdict(item: int, said: str | None, gold: str | None, length: int) -> Judged:
+    return Judged(item=str(item), said=said, gold=gold, lengths=(length,))
+
+
+def test_a_critic_that_follows_length_has_the_slope_that_made_it() -> None:
+    generator = np.random.default_rng(2)
+    rows: list[Judged] = []
+    for item in range(4000):
+        length, right = int(generator.integers(20, 900)), generator.random() < 0.6
+        odds = 0.7 * (log(length) - 5.5) + (1.0 if right else -1.0)
+        said = "correct" if generator.random() < 1 / (1 + exp(-odds)) else "incorrect"
+        rows.append(verdict(item, said, "correct" if right else "incorrect", length))
+    found = length_slope(rows)
+    assert found is not None
+    assert found.low < 0.7 < found.high
+    assert found.value == pytest.approx(0.7, abs=0.15)
+    unread = [row.model_copy(update={"said": None}) for row in rows[:10]]
+    assert length_slope([*unread, *rows[10:]]) == length_slope(rows[10:]).model_copy(  # pyright: ignore[reportOptionalMemberAccess]
+        update={"n": len(rows), "unscored": 10}
+    )
+
+
+def test_a_slope_over_length_needs_lengths_that_differ_and_labels_of_one_answer() -> None:
+    same = [verdict(n, ("correct", "incorrect")[n % 2], "correct", 7) for n in range(8)]
+    assert length_slope(same) is None
+    with pytest.raises(InputError, match="two verdicts"):
+        length_slope([verdict(0, "correct", "correct", 3), verdict(1, None, "correct", 4)])
+    with pytest.raises(InputError, match="'first'"):
+        length_slope([verdict(n, "first", "correct", n) for n in range(3)])
 
 
 # ---------------------------------------------------------------- self

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gadfly.errors import InputError
 from gadfly.metrics.detection import Detection, auroc, classification, detection, matthews
 from gadfly.metrics.judged import Judged
+from gadfly.metrics.macro import macro
 
 CLASSES = ("a", "b", "c")
 cases = st.lists(st.tuples(st.sampled_from(CLASSES), st.sampled_from(CLASSES)), min_size=1, max_size=25)
@@ -327,3 +328,42 @@ def test_a_resample_without_cases_does_not_enter_an_interval() -> None:
     assert (found.recall.value, found.recall.low, found.recall.high) == (1.0, 1.0, 1.0)
     assert found.mcc is not None
     assert (found.mcc.value, found.mcc.low, found.mcc.high) == (0.0, 0.0, 0.0)
+
+
+# ---------------------------------------------------------------- macro figures with intervals
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(CLASSES), st.sampled_from(["a", "b", "c", None])), min_size=1, max_size=30
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_macro_figures_of_rows_are_those_of_classification(pairs: list[tuple[str, str | None]]) -> None:
+    rows = [Judged(item=str(n), gold=gold, said=said) for n, (gold, said) in enumerate(pairs)]
+    found = macro(rows, classes=CLASSES, resamples=20)
+    known = classification([gold for gold, _ in pairs], [said for _, said in pairs], classes=CLASSES)
+    assert found.precision.value == pytest.approx(known.precision)
+    assert found.recall.value == pytest.approx(known.recall)
+    assert found.f1.value == pytest.approx(known.f1)
+    assert (found.f1.n, found.f1.unscored) == (known.n, known.unscored)
+
+
+def test_macro_figures_take_the_labels_there_are_and_refuse_others() -> None:
+    rows = [Judged(item="1", gold="x", said="y"), Judged(item="2", gold="x", said="x"), Judged(item="3")]
+    assert macro(rows).classes == ("x", "y")
+    assert macro(rows).recall.value == 0.25
+    with pytest.raises(InputError, match="'y' is none of the classes x, z"):
+        macro(rows, classes=("x", "z"))
+    with pytest.raises(InputError, match="at least one row"):
+        macro(rows[2:])
+
+
+def test_macro_intervals_resample_whole_clusters() -> None:
+    rows = [
+        Judged(item=str(n), gold="ab"[n % 2], said="ab"[n // 2 % 2], group=str(n // 10)) for n in range(60)
+    ]
+    alone = macro([row.model_copy(update={"group": ""}) for row in rows], resamples=400)
+    together = macro(rows, resamples=400)
+    assert together.f1.value == alone.f1.value
+    assert together.f1.high - together.f1.low < alone.f1.high - alone.f1.low

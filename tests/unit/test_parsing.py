@@ -302,11 +302,35 @@ def test_only_the_end_of_a_long_text_is_read() -> None:
 
 def test_a_label_is_one_of_those_offered() -> None:
     assert read_label("CHOICE: (a)", "CHOICE", ("A", "B")) == "A"
-    assert read_label("choice: A\n**CHOICE: Tie.**\r\n", "CHOICE", ("A", "B", "tie")) == "tie"
+    assert read_label("choice: A\nOr not.\n**CHOICE: Tie.**\r\n", "CHOICE", ("A", "B", "tie")) == "tie"
     assert read_label("Best option [x]: 2", "best option [x]", ("1", "2")) == "2"
     for text in ["CHOICE: C", "A", "CHOICE: A\nCHOICE: neither", "CHOICE: A\nCHOICE:", "CHOICES: A"]:
         with pytest.raises(ParseError):
             read_label(text, "CHOICE", ("A", "B"))
+
+
+FORM_HANDED_BACK = {
+    "the choices": "VERDICT: correct\nVERDICT: incorrect",
+    "the choices after some words": "This answer is right.\n\nVERDICT: correct\nVERDICT: incorrect\n",
+    "the choices with lines between": "**Verdict: correct**\n\n> Verdict: incorrect",
+    "the choices as labels": "VERDICT:\ncorrect\n\nVERDICT:\nincorrect",
+    "the line that offers them": "Decide in a last line, one of:\nVERDICT: correct",
+    "more than the choices": "one of:\nVERDICT: correct\nVERDICT: incorrect\nVERDICT: incorrect",
+    "a quote and a decision": "It says:\n> VERDICT: correct\nVERDICT: incorrect",
+}
+
+
+@pytest.mark.parametrize("text", FORM_HANDED_BACK.values(), ids=FORM_HANDED_BACK)
+def test_choices_one_below_the_other_are_no_decision(text: str) -> None:
+    with pytest.raises(ParseError):
+        read_verdict(text)
+
+
+def test_a_decision_that_is_said_twice_or_comes_after_other_words_is_read() -> None:
+    assert read_verdict("VERDICT: wrong\n\n**VERDICT: incorrect**") == "incorrect"
+    assert read_verdict("VERDICT: it depends\nVERDICT: incorrect") == "incorrect"
+    assert read_verdict("It says\n> VERDICT: correct\nand that is false.\nVERDICT: incorrect") == "incorrect"
+    assert read_verdict("VERDICT: correct\nVERDICT: incorrect\nSo I say:\nVERDICT: correct") == "correct"
 
 
 @pytest.mark.parametrize(
@@ -315,7 +339,8 @@ def test_a_label_is_one_of_those_offered() -> None:
         ("SCORE: 7", 7.0),
         ("**Score:** 7.5/10.", 7.5),
         ("SCORE: 8 out of 10", 8.0),
-        ("SCORE: 1\nSCORE: [[2]]", 2.0),
+        ("SCORE: 1\nNo, it does more than that.\nSCORE: [[2]]", 2.0),
+        ("SCORE: 2\n\n**SCORE: 2/10**", 2.0),
     ],
 )
 def test_a_rating_is_read_from_the_last_score_line(text: str, value: float) -> None:

@@ -133,6 +133,6 @@ async def test_a_reply_cannot_pass_for_other_replies() -> None:
         content = request.messages[0].content
         assert content.count("</reply_1>") == 1
         assert "<reply_1>" not in content
-        return f"{content}\nCHOICE: 3"
+        return f"{content}\nThe last one:\nCHOICE: 3"
 
     assert (await universal_vote(Scripted.from_function(answer), PROBLEM, pool)).best == pool[2].id

@@ -26,7 +26,8 @@ from gadfly.cli.plan import Plan, plan_methods
 from gadfly.errors import InputError
 from gadfly.metrics.estimators import LARGEST
 from gadfly.models.load import split_models
-from gadfly.recipes.load import SharedModels, split_recipes
+from gadfly.recipes.load import SharedModels
+from gadfly.recipes.naming import split_recipes
 from gadfly.run.compare import Setup
 from gadfly.run.compare import compare as compare_methods
 from gadfly.run.comparison import Comparison, method_folder

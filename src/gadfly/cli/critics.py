@@ -28,8 +28,8 @@ from gadfly.protocols import Critic
 from gadfly.recipes.load import SharedModels, build_judge
 from gadfly.records import Sampling
 from gadfly.run.correcting import Correcting, CriticCorrection, correct_cases, measure_corrections
-from gadfly.run.critics import CriticsReport, compare_judges, print_critics, write_critics
-from gadfly.run.judge_figures import write_judges_figure
+from gadfly.run.critics import CriticsReport, compare_judges, grids, print_critics, write_critics
+from gadfly.run.judge_figures import write_judge_figures, write_judges_figure
 from gadfly.run.judge_measure import measure, measure_run
 from gadfly.run.judge_page import write_judge_page
 from gadfly.run.judge_report import JudgeReport
@@ -186,6 +186,7 @@ def _place(place: Path, spec: str, room: str = "judges") -> Path:
 
 def _publish(found: CriticsReport, place: Path) -> list[Path]:
     data = write_critics(found, place)
-    picture = write_judges_figure(found.reports, place)
-    page = write_judge_page(found.reports, place, picture=picture)
-    return [data, *([] if picture is None else [picture]), page]
+    overview = write_judges_figure(found.reports, place)
+    pictures = write_judge_figures(found.reports, place)
+    page = write_judge_page(found.reports, place, pictures=pictures, overview=overview, grids=grids(found))
+    return [data, *([] if overview is None else [overview]), page]

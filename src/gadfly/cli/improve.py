@@ -20,8 +20,8 @@ from gadfly.recipes.load import (
     build_loop,
     build_recipe,
     list_recipes,
-    split_recipes,
 )
+from gadfly.recipes.naming import split_recipes
 from gadfly.run.diagnosis import measure
 from gadfly.run.health_publish import publish_improvement
 from gadfly.run.health_table import print_health

@@ -14,7 +14,7 @@ from gadfly.protocols import Benchmark, Scorer
 from gadfly.records import Problem
 from gadfly.run.manifest import describe, solver_name
 from gadfly.train.decontaminate import Decontaminator
-from gadfly.train.rows import PROBLEM, PromptCompletion, Turn
+from gadfly.train.rows import PROBLEM, LabellingOnly, PromptCompletion, Turn
 
 TRAINING = Group("Training", sort_key=3)
 
@@ -126,7 +126,6 @@ def _without(problems: Sequence[Problem], against: Mapping[str, Sequence[Problem
 
 def _as_row(problem: Problem) -> PromptCompletion:
     asked = Turn(role="user", content=problem.text, author=PROBLEM)
-    return PromptCompletion(
-        prompt=(asked,),
-        completion=(Turn(role="assistant", content=problem.reference or "-", author=PROBLEM),),
-    )
+    answer = Turn(role="assistant", content=problem.reference or "-", author=PROBLEM)
+    known = LabellingOnly(reference=problem.reference)
+    return PromptCompletion(prompt=(asked,), completion=(answer,), labelling_only=known)

@@ -20,7 +20,7 @@ from gadfly.cli.judging import (
 from gadfly.cli.opening import all_failed, folder, open_models, stopped
 from gadfly.cli.output import application, console, note, print_json
 from gadfly.errors import InputError
-from gadfly.run.judge_figures import write_judge_figure
+from gadfly.run.judge_figures import write_judge_figures
 from gadfly.run.judge_measure import measure, measure_run
 from gadfly.run.judge_page import write_judge_page
 from gadfly.run.judge_report import JudgeReport
@@ -112,7 +112,7 @@ async def _run(spec: str, exhibits: Exhibits, judging: Judging, place: Path) -> 
 
 
 def _publish(reports: list[JudgeReport], place: Path) -> list[Path]:
-    """Write the report beside the run: as JSON, as a picture of the first judge, as a page."""
+    """Write the report beside the run: as JSON, as a picture of each judge, as a page."""
     if not reports:
         raise InputError("the file has no judgements")
     data = place / REPORT
@@ -122,6 +122,6 @@ def _publish(reports: list[JudgeReport], place: Path) -> list[Path]:
         data.write_text(f"[{text}]\n", encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot write {data}: {error.strerror or error}") from error
-    picture = write_judge_figure(reports[0], place)
-    page = write_judge_page(reports, place, picture=picture)
-    return [data, *([] if picture is None else [picture]), page]
+    pictures = write_judge_figures(reports, place)
+    page = write_judge_page(reports, place, pictures=pictures)
+    return [data, *pictures.values(), page]

@@ -19,7 +19,8 @@ from gadfly.cli.opening import rollouts_in_flight
 from gadfly.errors import InputError
 from gadfly.metrics.judged import Judged
 from gadfly.protocols import JudgingBenchmark
-from gadfly.recipes.load import SharedModels, build_judge, split_recipes
+from gadfly.recipes.load import SharedModels, build_judge
+from gadfly.recipes.naming import split_recipes
 from gadfly.records import Case, Problem, both_orders
 from gadfly.run.judging import judge_cases
 from gadfly.run.progress import RunProgress

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from gadfly.errors import InputError
 from gadfly.protocols import Model, Solver
-from gadfly.recipes.load import RecipeEntry, build_recipe, find_recipe, split_recipes, split_settings
+from gadfly.recipes.load import RecipeEntry, build_recipe, find_recipe
+from gadfly.recipes.naming import split_recipes, split_settings
 
 DIRECT = "direct"
 VOTING = "self-consistency"

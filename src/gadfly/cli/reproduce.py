@@ -37,6 +37,12 @@ class _Result:
     def count(self, status: Status) -> int:
         return sum(check.status == status for check in self.checks)
 
+    def parts(self) -> dict[str, tuple[int, int]]:
+        """Of each column or table, how many numbers are matched and how many there are."""
+        all_of = Counter(check.part for check in self.checks)
+        matched = Counter(check.part for check in self.checks if check.matched)
+        return {part: (matched[part], count) for part, count in all_of.items() if part}
+
 
 def _switch(help: str, name: str | None = None) -> Parameter:
     return Parameter(name=name, negative="", show_default=False, help=help)
@@ -153,6 +159,9 @@ def _print_details(result: _Result, *, every: bool, conventions: bool) -> None:
     if conventions:
         for line in result.of.conventions:
             screen.print(Text(f"  convention: {line}"))
+    matched = [f"{part} {right:,} of {count:,}" for part, (right, count) in result.parts().items()]
+    if matched:
+        screen.print(Text(f"  matched: {'; '.join(matched)}"))
     for line in result.notes:
         screen.print(Text(f"  note: {line}"))
     wrong: dict[str, list[Check]] = {}
@@ -197,6 +206,7 @@ def _as_json(result: _Result) -> dict[str, object]:
         "matched": result.count("matched"),
         "known_upstream_errors": result.count("known upstream error"),
         "differing": result.count("differing"),
+        "parts": {part: {"matched": right, "numbers": n} for part, (right, n) in result.parts().items()},
         "notes": list(result.notes),
         "unmatched": [
             {**check.model_dump(mode="json"), "status": check.status}

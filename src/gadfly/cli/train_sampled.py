@@ -19,7 +19,8 @@ from gadfly.cli.train_report import TrainProgress, report
 from gadfly.errors import InputError
 from gadfly.protocols import Model, Solver
 from gadfly.recipes.fields import FieldEntry, read_fields, read_value
-from gadfly.recipes.load import SharedModels, build_recipe, find_recipe, split_settings
+from gadfly.recipes.load import SharedModels, build_recipe, find_recipe
+from gadfly.recipes.naming import split_settings
 from gadfly.run.manifest import solver_name
 from gadfly.train.learner import Learner
 from gadfly.train.online import Sampler

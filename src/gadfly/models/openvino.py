@@ -19,7 +19,15 @@ from time import monotonic
 
 from gadfly.errors import InputError, UnsupportedError
 from gadfly.models.chat_template import ChatTemplate
-from gadfly.models.gguf import Header, as_q8_0, available_cores, read_header, weights_name
+from gadfly.models.gguf import (
+    EXACT,
+    Header,
+    as_q8_0,
+    available_cores,
+    check_unchanged,
+    read_header,
+    weights_name,
+)
 from gadfly.models.openvino_engine import Engine, Generated, Job, Settings
 from gadfly.models.options import OptionReader
 from gadfly.records import Completion, Request, Tokens, Usage
@@ -32,8 +40,6 @@ INSTALL = "pip install openvino-genai gguf"
 
 ARCHITECTURES = ("llama", "qwen2", "qwen3")
 """Model families that the engine reads from GGUF files."""
-
-_EXACT = frozenset({"F32", "F16", "Q8_0"})
 
 
 def load(target: str, options: Mapping[str, str]) -> "OpenVino":
@@ -126,8 +132,12 @@ class OpenVino:
 
     @cached_property
     def _name(self) -> str:
-        stored = "" if self._header.tensor_types <= _EXACT else "/Q8_0"
-        return f"openvino:{weights_name(self.path)}{stored}{'/exact' if self.exact else ''}"
+        stored = "" if self._header.tensor_types <= EXACT else "/Q8_0"
+        return f"openvino:{self._weights}{stored}{'/exact' if self.exact else ''}"
+
+    @cached_property
+    def _weights(self) -> str:
+        return weights_name(self.path)
 
     @cached_property
     def _header(self) -> Header:
@@ -138,10 +148,11 @@ class OpenVino:
         return ChatTemplate(header=self._header)
 
     def _settings(self) -> Settings:
+        check_unchanged(self.path, self._weights)
         header = self._header
         ends = {header.special("eos"), header.special("eot")}
         return Settings(
-            path=self.path if header.tensor_types <= _EXACT else as_q8_0(self.path),
+            path=as_q8_0(self.path),
             slots=self.slots,
             context=min(self.context or min(4096, header.context_length), self.cache),
             cache=self.cache,

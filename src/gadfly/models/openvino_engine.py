@@ -17,7 +17,15 @@ from typing import Any, cast
 
 import numpy as np
 
-from gadfly.errors import ContextLengthError, InputError, ModelError, RequestRejected, ServerFailed
+from gadfly.errors import (
+    ContextLengthError,
+    GadflyError,
+    InputError,
+    ModelError,
+    RequestRejected,
+    ServerFailed,
+    boundary,
+)
 from gadfly.models.openvino_quiet import openvino, openvino_genai
 from gadfly.models.prefix_blocks import BLOCK, PrefixBlocks, block_names
 from gadfly.models.settling import settle
@@ -130,8 +138,9 @@ class Engine:
                 if self._closing:
                     break
             try:
-                pipeline = pipeline or _Pipeline(settings())
-            except InputError as error:
+                with boundary("model"):
+                    pipeline = pipeline or _Pipeline(settings())
+            except GadflyError as error:
                 for job in jobs:
                     job.finish(error)
                 continue
@@ -163,7 +172,7 @@ class _Pipeline:
             self._engine = _genai.ContinuousBatchingPipeline(
                 str(settings.path), scheduling, "CPU", properties
             )
-        except RuntimeError as error:
+        except (RuntimeError, IndexError, ValueError, MemoryError) as error:
             raise InputError(
                 f"openvino cannot load {settings.path}: {_cause(error)}; try llamacpp:{settings.path}"
             ) from error
@@ -337,7 +346,7 @@ def _spelling(vocabulary: Mapping[bytes, int], controls: Mapping[str, int]) -> l
     return spelling
 
 
-def _cause(error: RuntimeError) -> str:
+def _cause(error: Exception) -> str:
     """An engine's message without the place in its source code."""
-    first = (str(error).strip().splitlines() or ["no reason given"])[0]
-    return re.sub(r"^.*\.(?:cc|cpp|h|hpp):\d+:?\s*", "", first) or str(error)
+    lines = [re.sub(r"^.*\.(?:cc|cpp|h|hpp):\d+:?\s*", "", line).strip() for line in str(error).splitlines()]
+    return next(filter(None, lines), "no reason given")

@@ -2,17 +2,19 @@
 
 Every reader takes the *last* line that states the thing: a judge that quotes the candidate
 ("it says VERDICT: correct") and then decides is read by its decision. Where that last line
-cannot be read, nothing is: an earlier one is never taken in its place.
+cannot be read, nothing is: an earlier one is never taken in its place. Nor is anything read where the
+line right above it states something else: so does a reply that hands back the choices of its prompt.
 """
 
 import re
-import unicodedata
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import TypeVar, cast
 
 from gadfly.errors import ParseError
-from gadfly.parsing.text import EDGE, last_stated, tail
+from gadfly.parsing.text import EDGE, read_last, tail
 from gadfly.records import Finding, Severity, Verdict
+
+T = TypeVar("T")
 
 _WORDS: dict[str, Verdict] = {
     "correct": "correct",
@@ -40,12 +42,13 @@ def read_verdict(text: str) -> Verdict:
     """The last `VERDICT: ...` line as a verdict.
 
     Raises:
-        ParseError: there is no such line, or it says something else.
+        ParseError: there is no such line, it says something else, or the line above contradicts it.
     """
-    found = _last_line(text, "VERDICT")
-    if found is None:
-        raise ParseError("no line 'VERDICT: correct' or 'VERDICT: incorrect'")
-    said = " ".join(found.casefold().strip(_MARKUP).rstrip(f"{_MARKUP}!").split())
+    return _decided(text, "VERDICT", "'VERDICT: correct' or 'VERDICT: incorrect'", _verdict)
+
+
+def _verdict(stated: str) -> Verdict:
+    said = " ".join(stated.casefold().strip(_MARKUP).rstrip(f"{_MARKUP}!").split())
     if said not in _WORDS:
         raise ParseError(f"the verdict is neither correct nor incorrect: {said[:60]!r}")
     return _WORDS[said]
@@ -55,37 +58,39 @@ def read_label(text: str, name: str, allowed: Sequence[str]) -> str:
     """The value of the last line `NAME: value`, which must be one of `allowed` (any case).
 
     Raises:
-        ParseError: no such line, or a value that was not offered.
+        ParseError: no such line, a value that was not offered, or a line above that contradicts it.
     """
-    found = _last_line(text, name)
-    if found is None:
-        raise ParseError(f"no line '{name}: ...'")
-    said = found.strip(_MARKUP).casefold()
-    for option in allowed:
-        if said == option.casefold():
-            return option
-    raise ParseError(f"{name} is {said[:60]!r}, not one of {list(allowed)}")
+
+    def label(stated: str) -> str:
+        said = stated.strip(_MARKUP).casefold()
+        for option in allowed:
+            if said == option.casefold():
+                return option
+        raise ParseError(f"{name} is {said[:60]!r}, not one of {list(allowed)}")
+
+    return _decided(text, name, f"'{name}: ...'", label)
 
 
 def read_rating(text: str, *, low: float, high: float, name: str = "SCORE") -> float:
     """The number in the last line `SCORE: 7` or, on a scale up to 10, `SCORE: 7/10`.
 
     Raises:
-        ParseError: no such line, no number in it, one outside [low, high], or one out of
-            something else than `high`.
+        ParseError: no such line, no number in it, one outside [low, high], one out of something else
+            than `high`, or a line above that contradicts it.
     """
-    found = _last_line(text, name)
-    if found is None:
-        raise ParseError(f"no line '{name}: <number>'")
-    said = _RATING.fullmatch(found.strip("()[] \t*_`").rstrip("."))
-    if said is None:
-        raise ParseError(f"{name} is {found[:60]!r}, not a number")
-    value = float(said["value"])
-    if said["most"] is not None and float(said["most"]) != high:
-        raise ParseError(f"{name} is out of {said['most'][:20]}, not out of {high:g}")
-    if not low <= value <= high:
-        raise ParseError(f"{name} is {value:g}, outside {low:g} to {high:g}")
-    return value
+
+    def rating(stated: str) -> float:
+        said = _RATING.fullmatch(stated.strip("()[] \t*_`").rstrip("."))
+        if said is None:
+            raise ParseError(f"{name} is {stated[:60]!r}, not a number")
+        value = float(said["value"])
+        if said["most"] is not None and float(said["most"]) != high:
+            raise ParseError(f"{name} is out of {said['most'][:20]}, not out of {high:g}")
+        if not low <= value <= high:
+            raise ParseError(f"{name} is {value:g}, outside {low:g} to {high:g}")
+        return value
+
+    return _decided(text, name, f"'{name}: <number>'", rating)
 
 
 def read_findings(text: str) -> tuple[Finding, ...]:
@@ -109,14 +114,9 @@ def read_findings(text: str) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def _last_line(text: str, name: str) -> str | None:
-    """The value of the last `NAME: value`; the line below it where the name stands alone."""
+def _decided(text: str, name: str, form: str, read: Callable[[str], T]) -> T:
     label = re.compile(
         rf"^{EDGE}(?:my |the )?(?:final )?{re.escape(name)}[*_` \t]*(?:[:=\u2013\u2014]|-+(?=[ \t])|is\b|$)",
         re.IGNORECASE | re.MULTILINE,
     )
-    found = last_stated(label, unicodedata.normalize("NFKC", tail(text)))
-    if found is None:
-        return None
-    said, below = found
-    return said if said.strip("*_`") else below.partition("\n")[0].strip()
+    return read_last(label, text, read, form=form)

@@ -44,6 +44,19 @@ async def ask(
     )
 
 
+def whole(reply: Completion) -> str:
+    """A reply that came to its own end: only then is its last line its last word.
+
+    Raises:
+        ParseError: it was cut off. A mark of 10 may have been cut to 1, and a quoted verdict may stand
+            where the model's own did not come any more.
+    """
+    if reply.finish_reason != "stop":
+        cause = {"length": "at the token limit", "content_filter": "by a content filter"}
+        raise ParseError(f"the reply was cut off {cause[reply.finish_reason]}, before its last line")
+    return reply.text
+
+
 async def ask_json(
     model: Model,
     problem: Problem,

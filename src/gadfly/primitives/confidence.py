@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from gadfly.errors import ParseError, UnsupportedError
 from gadfly.parsing import answer_key, read_rating
-from gadfly.primitives.asking import GREEDY, ask
+from gadfly.primitives.asking import GREEDY, ask, whole
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import AnswerKind, Candidate, Failure, Problem, Sampling, Score, Tokens
@@ -98,7 +98,7 @@ async def verbalised(
     value: float | None = None
     failure: Failure | None = None
     try:
-        value = read_rating(reply.text.replace("%", ""), low=0, high=100, name="CONFIDENCE") / 100
+        value = read_rating(whole(reply).replace("%", ""), low=0, high=100, name="CONFIDENCE") / 100
     except ParseError as error:
         failure = error.failure()
     return Score(

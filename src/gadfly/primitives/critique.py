@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from gadfly.errors import ParseError
 from gadfly.parsing import read_findings, read_verdict
-from gadfly.primitives.asking import ask, reference_for
+from gadfly.primitives.asking import ask, reference_for, whole
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Critique, Failure, Message, Problem, Ranking, Sampling, Score, Verdict
@@ -29,8 +29,8 @@ async def critique(
     """Ask a model what is right and wrong with the target.
 
     The template's slots `problem` and `answer` are filled; one that has a slot `reference` is
-    shown the reference and marked as having seen it. `parse` reads the verdict: unreadable
-    means no verdict, with the reason in `failure`; None means that none is asked for. `history`
+    shown the reference and marked as having seen it. `parse` reads the verdict: unreadable or cut
+    off means no verdict, with the reason in `failure`; None means that none is asked for. `history`
     is the conversation before the prompt, for critics that speak in the same chat.
     """
     filled: dict[str, object] = dict(slots or {})
@@ -44,7 +44,7 @@ async def critique(
     failure: Failure | None = None
     if parse is not None:
         try:
-            verdict = parse(completion.text)
+            verdict = parse(whole(completion))
         except ParseError as error:
             failure = error.failure()
     return Critique(

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from gadfly.concurrency import each
 from gadfly.errors import ParseError
 from gadfly.parsing import read_rating
-from gadfly.primitives.asking import GREEDY, ask, reference_for
+from gadfly.primitives.asking import GREEDY, ask, reference_for, whole
 from gadfly.primitives.orders import WORTH
 from gadfly.primitives.pairs import choose, merge_orders, round_robin
 from gadfly.prompts import Prompt
@@ -75,7 +75,7 @@ async def score(
     failure: Failure | None = None
     low, high = scale
     try:
-        value = (read_rating(reply.text, low=low, high=high) - low) / (high - low)
+        value = (read_rating(whole(reply), low=low, high=high) - low) / (high - low)
     except ParseError as error:
         failure = error.failure()
     return Score(

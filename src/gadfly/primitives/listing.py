@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from gadfly.errors import ParseError
 from gadfly.parsing.rankings import read_order
-from gadfly.primitives.asking import GREEDY, ask
+from gadfly.primitives.asking import GREEDY, ask, whole
 from gadfly.primitives.pairs import tiers_by
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
@@ -26,7 +26,7 @@ async def list_order(
     reply = await ask(model, problem, prompt=prompt, slots=slots, sampling=sampling)
     names = {str(number): candidate.id for number, candidate in enumerate(candidates, 1)}
     try:
-        order = read_order(reply.text, tuple(names))
+        order = read_order(whole(reply), tuple(names))
     except ParseError as error:
         return Ranking(tiers=(), author=reply.model, explanation=reply.text, failure=error.failure())
     tiers = tuple(tuple(names[label] for label in tier) for tier in order)

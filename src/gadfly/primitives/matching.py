@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gadfly.concurrency import each
 from gadfly.errors import ParseError
 from gadfly.parsing import read_json, read_label
-from gadfly.primitives.asking import GREEDY, ask
+from gadfly.primitives.asking import GREEDY, ask, whole
 from gadfly.primitives.pooling import Same, same_place
 from gadfly.primitives.units import worded
 from gadfly.prompts import Prompt
@@ -132,7 +132,7 @@ async def same_by_model(
         slots = {"first": worded(pair[0]), "second": worded(pair[1])}
         reply = await ask(model, problem, prompt=prompt, slots=slots, sampling=sampling)
         try:
-            return read_label(reply.text, "ANSWER", ("yes", "no")) == "yes"
+            return read_label(whole(reply), "ANSWER", ("yes", "no")) == "yes"
         except ParseError:
             return False
 

@@ -8,7 +8,7 @@ from gadfly.concurrency import each
 from gadfly.errors import ParseError
 from gadfly.parsing import read_label, read_rating
 from gadfly.primitives.alternatives import ask_with_alternatives, word_after
-from gadfly.primitives.asking import GREEDY, ask
+from gadfly.primitives.asking import GREEDY, ask, whole
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Candidate, Problem, Ranking, Sampling
@@ -40,7 +40,7 @@ async def choose(
     asked = ask_with_alternatives if by_probability else ask
     reply = await asked(model, problem, prompt=prompt, slots=filled, sampling=sampling)
     try:
-        label = read_label(reply.text, "CHOICE", ("A", "B", "tie"))
+        label = read_label(whole(reply), "CHOICE", ("A", "B", "tie"))
     except ParseError as error:
         return Ranking(tiers=(), author=reply.model, explanation=reply.text, failure=error.failure())
     favour = {"A": 1.0, "B": -1.0, "tie": 0.0}[label]
@@ -70,7 +70,8 @@ async def rate_pair(
     reply = await ask(model, problem, prompt=prompt, slots=slots, sampling=sampling)
     low, high = scale
     try:
-        marks = [read_rating(reply.text, low=low, high=high, name=f"SCORE {side}") for side in "AB"]
+        text = whole(reply)
+        marks = [read_rating(text, low=low, high=high, name=f"SCORE {side}") for side in "AB"]
     except ParseError as error:
         return Ranking(tiers=(), author=reply.model, explanation=reply.text, failure=error.failure())
     return two(pair, (marks[0] - marks[1]) / (high - low), author=reply.model, explanation=reply.text)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from gadfly.errors import ParseError
 from gadfly.parsing import read_verdict
 from gadfly.parsing.steps import names_steps, read_first_wrong_step
-from gadfly.primitives.asking import GREEDY, ask
+from gadfly.primitives.asking import GREEDY, ask, whole
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import Critique, Failure, Finding, Problem, Sampling, Verdict
@@ -36,12 +36,13 @@ async def judge_steps(
     failure: Failure | None = None
     findings: tuple[Finding, ...] = ()
     try:
-        if names_steps(reply.text):
-            wrong = read_first_wrong_step(reply.text, len(steps))
+        text = whole(reply)
+        if names_steps(text):
+            wrong = read_first_wrong_step(text, len(steps))
             verdict = "correct" if wrong is None else "incorrect"
             findings = () if wrong is None else (Finding(step=wrong[0], text=wrong[1] or _WRONG),)
         else:
-            verdict = read_verdict(reply.text)
+            verdict = read_verdict(text)
     except ParseError as error:
         failure = error.failure()
     return Critique(

@@ -8,12 +8,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from gadfly.concurrency import each
 from gadfly.errors import ParseError
 from gadfly.parsing import read_findings, read_label, read_verdict
-from gadfly.parsing.text import tail
+from gadfly.parsing.text import PLACEHOLDER, tail
 from gadfly.primitives.asking import GREEDY, ask, ask_json, reference_for
 from gadfly.primitives.critique import Target, critique, said
 from gadfly.prompts import Prompt
@@ -112,6 +112,13 @@ class Judgement(Record):
     # The schema keeps a small model from running on; a longer reason is no fault.
     reason: Annotated[str, Field(json_schema_extra={"maxLength": 400})]
     holds: bool
+
+    @field_validator("reason")
+    @classmethod
+    def _own_words(cls, reason: str) -> str:
+        if PLACEHOLDER.fullmatch(reason.strip()):
+            raise ValueError("the reply hands back the form that it was given")
+        return reason
 
 
 @primitive
@@ -242,7 +249,7 @@ def _lines(text: str) -> Sequence[str]:
 def _distinct(units: Sequence[str]) -> tuple[str, ...]:
     """Each unit once. A small model hands the form's own `<claim>` back: that is no unit."""
     stripped = dict.fromkeys(unit.strip() for unit in units)
-    kept = tuple(unit for unit in stripped if unit and not re.fullmatch(r"<[^<>]*>", unit))
+    kept = tuple(unit for unit in stripped if unit and not PLACEHOLDER.fullmatch(unit))
     if not kept:
         raise ParseError("the reply lists no unit")
     if len(kept) > MOST:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gadfly.errors import ParseError, RecipeError
 from gadfly.parsing import answer_key, read_label
-from gadfly.primitives.asking import GREEDY, ask
+from gadfly.primitives.asking import GREEDY, ask, whole
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model
 from gadfly.records import AnswerKind, Candidate, Failure, Problem, Ranking, Sampling, Score
@@ -116,7 +116,7 @@ async def universal_vote(
     reply = await ask(model, problem, prompt=prompt, slots={"replies": replies}, sampling=sampling)
     allowed = [str(number + 1) for number in range(len(candidates))]
     try:
-        chosen = int(read_label(reply.text, "CHOICE", allowed)) - 1
+        chosen = int(read_label(whole(reply), "CHOICE", allowed)) - 1
     except ParseError as error:
         return Ranking(tiers=(), author=reply.model, explanation=reply.text, failure=error.failure())
     best = candidates[chosen].id

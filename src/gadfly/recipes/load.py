@@ -22,6 +22,7 @@ from gadfly.errors import InputError
 from gadfly.models.load import load_model
 from gadfly.protocols import Closing, Judge, Model, Scorer, Solver
 from gadfly.recipes.fields import FieldEntry, assemble, read_fields, read_value
+from gadfly.recipes.naming import kebab, split_settings
 from gadfly.records import Critique, Ranking, Score
 from gadfly.scorers.load import load_scorer
 from gadfly.train.collecting import Collector
@@ -33,7 +34,6 @@ ROOMS = ("solve", "judge", "collect", "improve")
 _STANDS_IN: Mapping[str, tuple[str, ...]] = {"solve": ("solve", "collect")}
 """Rooms whose recipes can stand where one of another room is wanted: a collector answers as well."""
 
-_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 
 
@@ -255,54 +255,6 @@ def build_from_text(text: str, *, models: Callable[[str], Model], model: str | N
     """
     name, settings = split_settings(text)
     return build_recipe(find_recipe(name, room="solve"), settings, models=models, model=model)
-
-
-def split_settings(text: str) -> tuple[str, dict[str, str]]:
-    """`name:field=value,field=value` taken apart. A value may hold commas, if no `word=` follows one.
-
-    Raises:
-        InputError: a part that is not `field=value`, or a field given twice.
-    """
-    name, _, rest = text.strip().partition(":")
-    settings: dict[str, str] = {}
-    for part in _split_before_words(rest) if rest else ():
-        key, equals, value = part.partition("=")
-        if not equals:
-            raise InputError(f"{text!r}: {part!r} is not 'field=value'; write {name}:field=value,field=value")
-        if key.strip() in settings:
-            raise InputError(f"{text!r}: {key.strip()} is given twice")
-        settings[key.strip()] = value.strip()
-    return name, settings
-
-
-def split_recipes(text: str) -> list[str]:
-    """`a,b:x=1,y=2,c` as its recipes: a part `word=...` belongs to the recipe before it."""
-    recipes: list[str] = []
-    for part in text.split(","):
-        if recipes and ":" in recipes[-1] and (_is_setting(part) or not part.strip()):
-            recipes[-1] += "," + part
-        elif part.strip():
-            recipes.append(part.strip())
-    return recipes
-
-
-def kebab(name: str) -> str:
-    """A class's name as the command line writes it: BestOfN is best-of-n."""
-    return "-".join(word.lower() for word in _WORDS.findall(name))
-
-
-def _is_setting(part: str) -> bool:
-    return re.match(r"\s*[A-Za-z_][\w.-]*=", part) is not None
-
-
-def _split_before_words(rest: str) -> list[str]:
-    parts: list[str] = []
-    for part in rest.split(","):
-        if parts and not _is_setting(part):
-            parts[-1] += "," + part
-        else:
-            parts.append(part)
-    return parts
 
 
 def _read(

@@ -131,7 +131,13 @@ def _line(name: str, run: Sequence[_Row], line: Line, boards: Boards) -> Iterato
 def _beside(name: str, line: Line, ours: Mapping[str, float | None], tolerance: float) -> list[Check]:
     """Each of our numbers that the line has, beside it."""
     return [
-        Check(what=f"{name}: {column}", published=line[column], ours=value, tolerance=tolerance)
+        Check(
+            what=f"{name}: {column}",
+            part=column,
+            published=line[column],
+            ours=value,
+            tolerance=tolerance,
+        )
         for column, value in ours.items()
         if column in line
     ]
@@ -200,6 +206,7 @@ def _log_probabilities(name: str, run: Sequence[_Row]) -> Iterator[Check]:
     if given:
         yield Check(
             what=f"{name}: preferences that follow from the log-probabilities",
+            part="runs' preferences from log-probabilities",
             published=len(given),
             ours=sum(_follows(row) for row in given),
         )

@@ -15,6 +15,8 @@ class Check(Record):
 
     what: str
     """Which number: table, row, column."""
+    part: str = ""
+    """The column or table it belongs to, where a data set has several: they are counted apart."""
     published: float | str
     ours: float | str | None
     """None: it cannot be computed from these records."""

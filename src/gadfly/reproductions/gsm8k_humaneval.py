@@ -56,11 +56,13 @@ def _checks(folder: Path) -> Iterator[Check | Note]:
     for position, (system, published) in enumerate(SYSTEMS.items()):
         right = sum(verdict[position] is True for verdict in verdicts)
         share = 100 * right / len(rows)
-        yield Check(what=f"{system}, percent right", published=published, ours=share, tolerance=0.005)
+        what = f"{system}, percent right"
+        yield Check(what=what, part="accuracies", published=published, ours=share, tolerance=0.005)
     for row, ours in zip(rows, verdicts, strict=True):
         for system, solution, verdict in zip(SYSTEMS, row.solutions, ours, strict=True):
             yield Check(
                 what=f"{system}, problem {row.i}, verdict",
+                part="verdicts",
                 published=_word(solution.is_correct),
                 ours=_word(verdict is True),
             )

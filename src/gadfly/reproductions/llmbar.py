@@ -101,6 +101,7 @@ def _checks(name: str, run: list[_Row], published: dict[str, float | str]) -> It
         value = _number(printed, f"{name}: {column}")
         check = Check(
             what=f"{name}: {column}",
+            part=column,
             published=value,
             ours=right.get(column) if column in _KAPPAS else ours.get(column),
             tolerance=TOLERANCE,

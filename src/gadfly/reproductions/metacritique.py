@@ -43,9 +43,11 @@ def _checks(folder: Path) -> Iterator[Check | Note]:
         slots.setdefault(row.slot, []).append(labels)
         ours = critique_quality(labels.own, labels.reference)
         where = f"critique {row.index}, {row.slot} ({row.critic})"
-        yield Check(what=f"{where}, precision", published=row.precision, ours=ours.precision)
-        yield Check(what=f"{where}, recall", published=row.recall, ours=ours.recall)
-        yield Check(what=f"{where}, F1", published=row.f1, ours=ours.f1)
+        yield Check(
+            what=f"{where}, precision", part="precision", published=row.precision, ours=ours.precision
+        )
+        yield Check(what=f"{where}, recall", part="recall", published=row.recall, ours=ours.recall)
+        yield Check(what=f"{where}, F1", part="F1", published=row.f1, ours=ours.f1)
         if len(row.aius) != len(labels.own):
             yield Note(text=f"{where}: {len(labels.own)} labels for {len(row.aius)} units")
     for slot, critiques in slots.items():

@@ -154,7 +154,8 @@ def _checks(folder: Path) -> Iterator[Check | Note]:
             part = () if kind == "avg_micro" else (kind,)
             for model, rate in cells:
                 ours = runs.rate(model, critic, LAST, part)
-                yield Check(what=f"{table}, {kind}, {model}", published=rate, ours=_two(ours), tolerance=SR)
+                what = f"{table}, {kind}, {model}"
+                yield Check(what=what, part=table, published=rate, ours=_two(ours), tolerance=SR)
     yield from _givers(published, runs)
     for (model, critic, budget), rows in runs.repeated.items():
         yield Note(
@@ -173,7 +174,13 @@ def _main_table(published: _Published, runs: Runs) -> Iterator[Check]:
         ):
             if _measured(cell):
                 what = f"benchmark, {line.model}, {name}"
-                yield Check(what=what, published=float(cell or 0), ours=ours, tolerance=ONE_DIGIT)
+                yield Check(
+                    what=what,
+                    part="benchmark",
+                    published=float(cell or 0),
+                    ours=ours,
+                    tolerance=ONE_DIGIT,
+                )
 
 
 def _rates(table: str, line: _Line, runs: Runs, part: tuple[str, ...]) -> Iterator[Check]:
@@ -182,6 +189,7 @@ def _rates(table: str, line: _Line, runs: Runs, part: tuple[str, ...]) -> Iterat
         if _measured(cell):
             yield Check(
                 what=f"{table}, {line.model}, SR@{budget}",
+                part=table,
                 published=float(cell or 0),
                 ours=_two(ours.get(budget)),
                 tolerance=SR,
@@ -195,6 +203,7 @@ def _slope(table: str, line: _Line, runs: Runs, part: tuple[str, ...]) -> Iterat
     if _measured(line.slope):
         yield Check(
             what=f"{table}, {line.model}, slope",
+            part=table,
             published=float(line.slope or 0),
             ours=line_through.slope if line_through else None,
             # The series print one digit, as text.
@@ -204,6 +213,7 @@ def _slope(table: str, line: _Line, runs: Runs, part: tuple[str, ...]) -> Iterat
     if _measured(line.r_squared):
         yield Check(
             what=f"{table}, {line.model}, r squared",
+            part=table,
             published=float(line.r_squared or 0),
             ours=line_through.r_squared if line_through else None,
             tolerance=SR,
@@ -220,7 +230,9 @@ def _givers(published: _Published, runs: Runs) -> Iterator[Check]:
             ("gain of the model advised", row.evaluated_LLM_feedback, runs.gain(EVALUATED, giver)),
         ):
             what = f"feedback_comparison, {row.feedback_provider}, {what}"
-            yield Check(what=what, published=number, ours=ours, tolerance=ONE_DIGIT)
+            yield Check(
+                what=what, part="feedback_comparison", published=number, ours=ours, tolerance=ONE_DIGIT
+            )
 
 
 def _published(path: Path) -> _Published:

@@ -71,7 +71,8 @@ def checks(folder: Path) -> Iterator[Check | Note]:
     said = {judge: [row.said(judge) for row, _ in kept] for judge in JUDGES}
     yield from _agreement(rows, published.kappa)
     for label, count in published.labels.items():
-        yield Check(what=f"pairs whose majority label is {label}", published=count, ours=gold.count(label))
+        what = f"pairs whose majority label is {label}"
+        yield Check(what=what, part="labels", published=count, ours=gold.count(label))
     for judge, figures in published.prf.items():
         yield from _figures(judge, gold, said.get(judge), figures)
     for judge, pairs in published.win_lose_tie.items():
@@ -93,6 +94,7 @@ def _agreement(rows: Sequence[_Row], published: dict[str, float]) -> Iterator[Ch
     for pair, value in published.items():
         yield Check(
             what=f"kappa of annotators {pair}",
+            part="kappas",
             published=value,
             ours=ours.get(pair),
             tolerance=TWO_DECIMALS,
@@ -115,6 +117,7 @@ def _figures(
         mine = ours.get(name)
         yield Check(
             what=f"{judge}: {name}",
+            part="accuracy, precision, recall and F1",
             published=value,
             ours=None if mine is None else 100 * mine,
             tolerance=TWO_DECIMALS,
@@ -129,6 +132,7 @@ def _tuple(what: str, published: _Counts, ours: _Counts | None) -> Iterator[Chec
     for place, name in enumerate(("wins", "losses", "ties")):
         check = Check(
             what=f"{what}: {name}",
+            part="wins, losses and ties",
             published=published[place],
             ours=None if ours is None else ours[place],
         )

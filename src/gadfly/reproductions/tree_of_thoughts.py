@@ -18,6 +18,8 @@ from gadfly.parsing.typed_rows import read_typed
 from gadfly.reproductions.check import Check, Note, Reproduction
 
 _Bit = Literal[0, 1]
+TABLES, REPLAYS = "tables", "verdicts and choices made again"
+"""What is checked apart: printed numbers, and counts of records that come out again."""
 
 GAME24: tuple[tuple[str, str, float, float], ...] = (
     ("io", "mean", 7.3, 0.05),
@@ -147,9 +149,10 @@ def _game24(folder: Path) -> Iterator[Check | Note]:
         rows = [row for row in sampled if row.method == method]
         ours = _percent([_success(row, figure) for row in rows])
         what = f"Table 2, Game of 24, {method}, {figure} of the samples"
-        yield Check(what=what, published=published, ours=ours, tolerance=tolerance)
+        yield Check(what=what, part=TABLES, published=published, ours=ours, tolerance=tolerance)
     solved = _percent([float(max(row.correct, default=0)) for row in searched])
-    yield Check(what="Game of 24, tree of thoughts (log)", published=LOGGED, ours=solved, tolerance=0.5)
+    what = "Game of 24, tree of thoughts (log)"
+    yield Check(what=what, part=TABLES, published=LOGGED, ours=solved, tolerance=0.5)
     yield Note(
         text=f"the paper's Table 2 prints {PRINTED:g} % for tree of thoughts on Game of 24 (b = 5), from a "
         f"run that was not kept; the log of the same repository gives {LOGGED:g} %, which is what is "
@@ -166,7 +169,8 @@ def _game24(folder: Path) -> Iterator[Check | Note]:
         for text, verdict in zip(row.final, row.correct, strict=True)
     ]
     equal = sum(makes_24(text, puzzle) == bool(bit) for text, puzzle, bit in given)
-    yield Check(what="Game of 24: verdicts equal to exact arithmetic", published=len(given), ours=equal)
+    what = "Game of 24: verdicts equal to exact arithmetic"
+    yield Check(what=what, part=REPLAYS, published=len(given), ours=equal)
     yield _replayed("Game of 24: beam selections made again (b = 5)", searched, 5)
 
 
@@ -181,7 +185,7 @@ def _replayed(what: str, searches: Sequence[_Search], width: int) -> Check:
     equal = sum(
         [step.new_ys[index] for index in select(step.values, width)] == step.select_new_ys for step in steps
     )
-    return Check(what=what, published=len(steps), ours=equal)
+    return Check(what=what, part=REPLAYS, published=len(steps), ours=equal)
 
 
 def _writing(folder: Path) -> Iterator[Check]:
@@ -190,9 +194,8 @@ def _writing(folder: Path) -> Iterator[Check]:
         # A passage counts by the mean of the scores that could be read.
         means = [_mean(scores) for row in rows if row.method == method for scores in row.scores if scores]
         ours = _mean(means) if means else None
-        yield Check(
-            what=f"Figure 5, writing, {method}, coherence", published=published, ours=ours, tolerance=0.005
-        )
+        what = f"Figure 5, writing, {method}, coherence"
+        yield Check(what=what, part=TABLES, published=published, ours=ours, tolerance=0.005)
     votes = list(read_typed(folder / "creative_writing_tot_votes.jsonl.gz", _Search))
     yield _replayed("writing: choices by vote made again (b = 1)", votes, 1)
 
@@ -210,7 +213,7 @@ def _crosswords(folder: Path) -> Iterator[Check]:
             ("letter", "word", "game"), figures, rates, strict=True
         ):
             what = f"Table 3, crosswords, {method}, {which}, {name}"
-            yield Check(what=what, published=published, ours=ours, tolerance=tolerance)
+            yield Check(what=what, part=TABLES, published=published, ours=ours, tolerance=tolerance)
 
 
 def _sampled(rows: Sequence[_CrosswordSamples]) -> list[float | None]:

@@ -62,10 +62,12 @@ def _checks(folder: Path) -> Iterator[Check | Note]:
         yield from _totals(read, source)
     labels = Counter(row.label for row in read_typed(folder / "human.jsonl.gz", _Label))
     for label, published in HUMAN.items():
-        yield Check(what=f"people's choice, {label}", published=published, ours=labels[label])
+        what = f"people's choice, {label}"
+        yield Check(what=what, part="people's choices", published=published, ours=labels[label])
     for review, scores in read:
         yield Check(
             what=f"scores, {review.place}",
+            part="judge texts read",
             published=_shown(review.recorded),
             ours=_shown(scores),
             upstream=_by_hand(review),
@@ -86,6 +88,7 @@ def _totals(read: _Read, source: Source) -> Iterator[Check]:
         for place, name in enumerate(pair):
             yield Check(
                 what=f"total of {name} in {pair[0]} against {pair[1]}, scores {source}",
+                part=f"totals of scores {source}",
                 published=published[place],
                 ours=sum(scores[place] for scores in sums[pair]) if sums[pair] else None,
                 upstream=_cause(differences[pair], place) if source == "read" else "",

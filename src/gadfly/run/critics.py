@@ -3,9 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from gadfly.errors import InputError
@@ -15,15 +13,17 @@ from gadfly.metrics.measurement import Flips, Measurement
 from gadfly.metrics.paired import paired, row_flips
 from gadfly.records import Record
 from gadfly.run.correcting import CriticCorrection
+from gadfly.run.grid import Grid, rich_table
 from gadfly.run.judge_report import JudgeReport
 from gadfly.run.judge_table import ORACLE, measured
 
+BETWEEN = "kappa between judges"
 _SHOWN = 6
 """Judges whose agreement fits a terminal."""
 
 
 class JudgeDifference(Record):
-    """One judge against the first one, on the things that both judged."""
+    """One judge against the baseline, on the things that both judged."""
 
     judge: str
     baseline: str
@@ -44,13 +44,13 @@ class CriticsReport(Record):
     between: AgreementTable | None = None
     """How far the judges agree with one another; None with one judge, or with marks alone."""
     apart: tuple[str, ...] = ()
-    """Judges of other things than the first one, so that there is no difference to it."""
+    """Judges of other things than the baseline, so that there is no difference to it."""
 
 
 def compare_judges(
     reports: Sequence[JudgeReport], rows: Mapping[str, Sequence[Judged]], *, seed: int = 0
 ) -> CriticsReport:
-    """Each judge against the first.
+    """Each judge against the first one that has judged what others have.
 
     Args:
         reports: Of the judges, in the order in which they are shown.
@@ -62,13 +62,13 @@ def compare_judges(
     """
     if not reports:
         raise InputError("there is no judge to compare")
-    first = reports[0].judge
     labelled = {name: [row for row in of if row.gold is not None] for name, of in rows.items()}
+    first = _baseline([report.judge for report in reports], labelled)
     differences: list[JudgeDifference] = []
     apart: list[str] = []
-    for report in reports[1:]:
+    for report in reports:
         mine, theirs = labelled[report.judge], labelled[first]
-        if not mine or not theirs:
+        if report.judge == first or not mine or not theirs:
             continue
         if not _cases(mine) & _cases(theirs):
             apart.append(report.judge)
@@ -99,24 +99,43 @@ def compare_judges(
     )
 
 
+def _baseline(judges: Sequence[str], labelled: Mapping[str, Sequence[Judged]]) -> str:
+    """The first judge that has judged what another has, and the first of all where there is none."""
+    cases = {judge: _cases(labelled[judge]) for judge in judges}
+    return next(
+        (one for one in judges if any(cases[one] & cases[other] for other in judges if other != one)),
+        judges[0],
+    )
+
+
+def grids(found: CriticsReport) -> list[Grid]:
+    """The tables of a comparison, in the order in which they are shown."""
+    shown = [_skills(found.reports)]
+    if found.differences:
+        shown.append(_differences(found))
+    if found.corrections:
+        shown.append(_corrections(found.corrections))
+    if found.between is not None:
+        shown.append(_between(found.between, {report.judge for report in found.reports if report.oracle}))
+    return shown
+
+
 def print_critics(found: CriticsReport, console: Console) -> None:
     """Print the table, the differences and how far the judges agree."""
     console.print(Text(f"{found.benchmark} · {len(found.reports)} judges", "bold"))
-    console.print(_skills(found.reports))
-    if found.differences:
-        console.print(_differences(found))
-    if found.corrections:
-        console.print(Text(f"rewritten by {found.corrections[0].reviser}", "bold"))
-        console.print(_corrections(found.corrections))
-    if found.between is not None and len(found.reports) <= _SHOWN:
-        console.print(_between(found.between))
-    elif found.between is not None:
-        console.print(Text("How far the judges agree with one another is in critics.json.", "dim"))
+    for grid in grids(found):
+        if grid.title:
+            console.print(Text(grid.title, "bold"))
+        if grid.headings[0] != BETWEEN or len(grid.rows) <= _SHOWN:
+            console.print(rich_table(grid))
+        else:
+            console.print(Text("How far the judges agree with one another is in critics.json.", "dim"))
     for warning, judges in _warned(found.reports).items():
         who = "" if len(judges) == len(found.reports) > 1 else f"{', '.join(judges)}: "
         console.print(Text(f"Warning: {who}{warning}", "yellow"))
     if found.apart:
-        said = f"Warning: judged nothing that {found.reports[0].judge} did: {', '.join(found.apart)}"
+        baseline = found.differences[0].baseline
+        said = f"Warning: judged nothing that {baseline} did: {', '.join(found.apart)}"
         console.print(Text(said, "yellow"))
     for line in dict.fromkeys(line for report in found.reports for line in report.notes):
         console.print(Text(line, "dim"))
@@ -135,24 +154,32 @@ def _cases(rows: Sequence[Judged]) -> set[tuple[str, bool]]:
     return {(row.item, row.swapped) for row in rows}
 
 
-def _skills(reports: Sequence[JudgeReport]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("judge", overflow="fold")
+def _skills(reports: Sequence[JudgeReport]) -> Grid:
     columns = [name for name in _COLUMNS if any(report.figure(name) for report in reports)]
-    for heading in ("right % [95 %]", *(_COLUMNS[name][0] for name in columns), "un-\nscored", "tokens"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    rows: list[tuple[str, ...]] = []
     for report in reports:
-        mark = f" {ORACLE}" if report.oracle else ""
         right, tokens = report.skill, report.figure("tokens a judgement")
-        cells = [_cell(report.figure(name), share=_COLUMNS[name][1]) for name in columns]
-        table.add_row(
-            Text(report.judge + mark, "yellow" if report.oracle else ""),
-            "–" if right is None else measured(right),
-            *cells,
-            f"{report.unscored:,}",
-            "–" if tokens is None else f"{tokens.value:,.0f}",
+        rows.append(
+            (
+                _marked(report.judge, oracle=bool(report.oracle)),
+                "–" if right is None else measured(right),
+                *(_cell(report.figure(name), share=_COLUMNS[name][1]) for name in columns),
+                f"{report.unscored:,}",
+                "–" if tokens is None else f"{tokens.value:,.0f}",
+            )
         )
-    return table
+    headings = ("judge", "right % [95 %]", *(_COLUMNS[name][0] for name in columns), "un-\nscored", "tokens")
+    # A file of judgements says nothing of their cost.
+    width = len(headings) - all(row[-1] == "–" for row in rows)
+    return Grid(
+        headings=headings[:width],
+        rows=tuple(row[:width] for row in rows),
+        oracles=frozenset(number for number, report in enumerate(reports) if report.oracle),
+    )
+
+
+def _marked(name: str, *, oracle: bool) -> str:
+    return f"{name} {ORACLE}" if oracle else name
 
 
 _COLUMNS = {
@@ -175,61 +202,61 @@ def _cell(found: Measurement | None, *, share: bool) -> str:
     return f"{100 * found.value:.1f}" if share else f"{found.value:.2f}"
 
 
-def _differences(found: CriticsReport) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column(Text(f"against {found.reports[0].judge}"), overflow="fold")
-    for heading in ("points right [95 %]", "n", "right→\nwrong", "wrong→\nright", "McNemar p"):
-        table.add_column(heading, justify="right", no_wrap=True)
+def _differences(found: CriticsReport) -> Grid:
     oracles = {report.judge for report in found.reports if report.oracle}
-    for one in found.differences:
-        mark = f" {ORACLE}" if one.judge in oracles else ""
-        table.add_row(
-            Text(one.judge + mark),
-            measured(one.right),
-            f"{one.right.n:,}",
-            f"{one.flips.right_to_wrong:,}",
-            f"{one.flips.wrong_to_right:,}",
-            f"{one.flips.p_value:.3g}",
-        )
-    return table
-
-
-def _corrections(found: Sequence[CriticCorrection]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("critic", overflow="fold")
-    headings = (
-        "right before",
-        "after",
-        "gain [95 %]",
-        "over a\ndirect answer",
-        "right→\nwrong",
-        "wrong→\nright",
+    baseline = found.differences[0].baseline
+    return Grid(
+        headings=(
+            f"against {_marked(baseline, oracle=baseline in oracles)}",
+            *("points right [95 %]", "n", "right→\nwrong", "wrong→\nright", "McNemar p"),
+        ),
+        rows=tuple(
+            (
+                _marked(one.judge, oracle=one.judge in oracles),
+                measured(one.right),
+                f"{one.right.n:,}",
+                f"{one.flips.right_to_wrong:,}",
+                f"{one.flips.wrong_to_right:,}",
+                f"{one.flips.p_value:.3g}",
+            )
+            for one in found.differences
+        ),
+        oracles=frozenset(number for number, one in enumerate(found.differences) if one.judge in oracles),
     )
-    for heading in (*headings, "tokens"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for one in found:
-        mark, of = (f" {ORACLE}" if one.found.saw_reference else ""), one.found
-        table.add_row(
-            Text(one.critic + mark),
-            f"{100 * of.before.value:.1f}",
-            f"{100 * of.after.value:.1f}",
-            measured(of.gain),
+
+
+def _corrections(found: Sequence[CriticCorrection]) -> Grid:
+    headings = (
+        *("critic", "right\nbefore", "after", "gain [95 %]", "over a\ndirect answer"),
+        *("right→\nwrong", "wrong→\nright", "tokens"),
+    )
+    rows = tuple(
+        (
+            _marked(one.critic, oracle=one.found.saw_reference),
+            f"{100 * one.found.before.value:.1f}",
+            f"{100 * one.found.after.value:.1f}",
+            measured(one.found.gain),
             "–" if one.direct is None else measured(one.direct.gain),
-            f"{of.flips.right_to_wrong:,}",
-            f"{of.flips.wrong_to_right:,}",
-            f"{of.tokens / of.before.n:,.0f}",
+            f"{one.found.flips.right_to_wrong:,}",
+            f"{one.found.flips.wrong_to_right:,}",
+            f"{one.found.tokens / one.found.before.n:,.0f}",
         )
-    return table
+        for one in found
+    )
+    oracles = frozenset(number for number, one in enumerate(found) if one.found.saw_reference)
+    return Grid(title=f"rewritten by {found[0].reviser}", headings=headings, rows=rows, oracles=oracles)
 
 
-def _between(found: AgreementTable) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("kappa between judges", overflow="fold")
-    for number, _ in enumerate(found.judges, start=1):
-        table.add_column(str(number), justify="right")
-    for number, (judge, row) in enumerate(zip(found.judges, found.table("kappa"), strict=True), start=1):
-        table.add_row(Text(f"{number} {judge}"), *("–" if value is None else f"{value:.2f}" for value in row))
-    return table
+def _between(found: AgreementTable, oracles: set[str]) -> Grid:
+    numbers = [str(number) for number, _ in enumerate(found.judges, start=1)]
+    rows = tuple(
+        (
+            _marked(f"{number} {judge}", oracle=judge in oracles),
+            *("–" if value is None else f"{value:.2f}" for value in row),
+        )
+        for number, judge, row in zip(numbers, found.judges, found.table("kappa"), strict=True)
+    )
+    return Grid(headings=(BETWEEN, *numbers), rows=rows)
 
 
 def _one_order(rows: Sequence[Judged]) -> list[Judged]:

@@ -3,7 +3,9 @@
 # (matplotlib leaves its keyword arguments untyped.)
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from textwrap import fill
 
 import matplotlib as mpl
 import numpy as np
@@ -18,21 +20,28 @@ from gadfly.run.judge_report import JudgeReport, ReliabilityBin
 from gadfly.run.palette import GRID, INK, MUTED, PAPER, VERDICTS
 
 NAME = "judge"
+MOST = 12
+"""Judges of one file that get a picture of their own."""
 _BLUE, _ORANGE = VERDICTS["cannot tell"], VERDICTS["loses to voting"]
 _SHADES = LinearSegmentedColormap.from_list("shades", [PAPER, _BLUE])
 _UNSCORED = "unscored"
 
 
-def write_judge_figure(report: JudgeReport, out: Path) -> Path | None:
-    """Write `judge.png` with the pictures that the rows allow; None where they allow none.
+def write_judge_figures(reports: Sequence[JudgeReport], out: Path) -> dict[str, Path]:
+    """Write `judge.png`, of further judges `judge-2.png` and so on, with the pictures that their rows allow.
+
+    Returns:
+        Paths by judge; nothing for one whose rows allow no picture, or beyond `MOST` judges.
 
     Raises:
         InputError: the disk refuses.
     """
-    panels = _panels(report)
-    if not panels:
-        return None
-    return _written(lambda: draw_judge(report), out / f"{NAME}.png")
+    found: dict[str, Path] = {}
+    for number, report in enumerate(reports[:MOST], start=1):
+        if _panels(report):
+            name = NAME if number == 1 else f"{NAME}-{number}"
+            found[report.judge] = _written(partial(draw_judge, report), out / f"{name}.png")
+    return found
 
 
 def write_judges_figure(reports: Sequence[JudgeReport], out: Path) -> Path | None:
@@ -152,7 +161,7 @@ def _places(axes: Axes, places: Mapping[str, int]) -> None:
     axes.barh(range(len(names)), shares, color=colours, height=0.62)
     for row, (share, name) in enumerate(zip(shares, names, strict=True)):
         axes.text(share + 1, row, f"{places[name]:,}", va="center", fontsize=9, color=INK)
-    axes.set_yticks(range(len(names)), [name.replace(", ", ",\n") for name in names], fontsize=8)
+    axes.set_yticks(range(len(names)), [fill(name, 12) for name in names], fontsize=8)
     axes.invert_yaxis()
     axes.set_xlim(0, max([*shares, 10]) * 1.2)
     axes.set_xlabel("% of pairs", color=INK)

@@ -10,9 +10,10 @@ from gadfly.metrics.clustering import share
 from gadfly.metrics.detection import detection
 from gadfly.metrics.intervals import mean_interval
 from gadfly.metrics.judged import Judged
+from gadfly.metrics.measurement import Measurement
 from gadfly.records import Critique, Ranking, Rollout, Score, Usage
 from gadfly.run.judge_report import Example, JudgeFigure, JudgeKind, JudgeReport, Part, Section
-from gadfly.run.judge_sections import calibration, marks, pairs, places, steps
+from gadfly.run.judge_sections import biases, calibration, macro_figures, marks, pairs, places, steps
 from gadfly.run.judging import judged
 from gadfly.run.store import read_rollouts
 
@@ -63,6 +64,7 @@ def measure_run(
     spent = Usage.total(usage)
     return report.model_copy(
         update={
+            "failures": dict(kept),
             "examples": tuple(examples),
             "usage": spent,
             "sections": (*report.sections, _cost(rows, spent)),
@@ -89,6 +91,7 @@ def measure(
         raise InputError(f"{judge} has no judgement on {benchmark}")
     kind = kind or kind_of(rows)
     labelled = [row for row in rows if (row.gold_score if kind == "mark" else row.gold) is not None]
+    kept, examples = _bare_examples([row for row in rows if kind != "mark" or row.score is None])
     report = JudgeReport(
         benchmark=benchmark,
         judge=judge,
@@ -104,10 +107,12 @@ def measure(
         confusion={} if kind == "mark" else _confusion(labelled),
         places=places(rows) if kind == "pair" else {},
         parts=() if kind == "mark" else _parts(labelled),
-        examples=tuple(_bare_examples([row for row in rows if kind != "mark" or row.score is None])),
+        failures=kept,
+        examples=tuple(examples),
     )
     calibrated, bins = calibration(labelled, kind, seed=seed)
-    sections = (*report.sections, *([calibrated] if calibrated.figures else []))
+    biased = biases(rows, labelled, kind, own=_names(judge, model), seed=seed)
+    sections = (*report.sections, *(one for one in (biased, calibrated) if one.figures))
     report = report.model_copy(update={"sections": sections, "reliability": bins})
     return report.model_copy(
         update={"warnings": tuple(_warnings(report, rows)), "notes": tuple(_notes(kind))}
@@ -173,9 +178,7 @@ def _detection(rows: Sequence[Judged], seed: int) -> Section:
         title="Skill",
         figures=(
             JudgeFigure(name="verdicts right", found=found.accuracy, why=f"a constant: {100 * base:.1f} %"),
-            JudgeFigure(
-                name="precision on wrong answers", found=found.precision, why="of those called wrong"
-            ),
+            _precision(rows, found.precision),
             JudgeFigure(name="recall of wrong answers", found=found.recall, why=one_sided),
             JudgeFigure(name="F1", found=found.f1, why=one_sided),
             JudgeFigure(name="AUROC", found=found.auroc, unit="number", why=one_sided or "0.5 is chance"),
@@ -186,6 +189,18 @@ def _detection(rows: Sequence[Judged], seed: int) -> Section:
     )
 
 
+def _precision(rows: Sequence[Judged], found: Measurement) -> JudgeFigure:
+    claimed = any(row.said == "incorrect" for row in rows)
+    why = "of those called wrong" if claimed else "it calls no answer wrong"
+    return JudgeFigure(name="precision on wrong answers", found=found if claimed else None, why=why)
+
+
+def _names(judge: str, model: str) -> list[str]:
+    """What the authors of answers may call this judge: its name, its model, the model without its server."""
+    bare = model.partition(":")[2].partition("@")[0].partition("?")[0]
+    return [name for name in (judge, model, bare, bare.rpartition("/")[2]) if name]
+
+
 def _classes(rows: Sequence[Judged], seed: int) -> Section:
     found = agreement(rows, unreadable="wrong", seed=seed)
     common = Counter(row.gold for row in rows).most_common(1)[0][1] / len(rows)
@@ -194,6 +209,7 @@ def _classes(rows: Sequence[Judged], seed: int) -> Section:
         figures=(
             JudgeFigure(name="labels right", found=found.raw, why=f"a constant: {100 * common:.1f} %"),
             JudgeFigure(name="Cohen's kappa", found=found.kappa, unit="number", why="0 is chance"),
+            *macro_figures(rows, seed=seed),
         ),
     )
 
@@ -249,7 +265,8 @@ def _parts(rows: Sequence[Judged]) -> tuple[Part, ...]:
 # ---------------------------------------------------------------- words
 
 
-def _bare_examples(rows: Sequence[Judged]) -> list[Example]:
+def _bare_examples(rows: Sequence[Judged]) -> tuple[dict[str, int], list[Example]]:
+    """How often each kind of failure occurs, and the first few of each."""
     found: list[Example] = []
     kept: Counter[str] = Counter()
     for row in rows:
@@ -259,7 +276,7 @@ def _bare_examples(rows: Sequence[Judged]) -> list[Example]:
                 found.append(
                     Example(kind=kind, item=row.item, gold=row.gold or "", said=row.said or "", words=row.why)
                 )
-    return found
+    return dict(kept), found
 
 
 def _example(kind: str, row: Judged, rollout: Rollout) -> Example:

@@ -60,6 +60,11 @@ class Example(Record):
     words: str = ""
     """What the judge wrote."""
 
+    @property
+    def said_beside_gold(self) -> str:
+        """Both sides in one sentence."""
+        return f"people say {self.gold or 'nothing'}, the judge says {self.said or 'nothing'}"
+
 
 class JudgeReport(Record):
     """One judge on one benchmark."""
@@ -87,7 +92,10 @@ class JudgeReport(Record):
     """Pairs judged in both orders, by what the two judgements were together."""
     reliability: tuple[ReliabilityBin, ...] = ()
     parts: tuple[Part, ...] = ()
+    failures: Mapping[str, int] = Field(default_factory=dict[str, int])
+    """Kinds of failure by how often; one judgement may be of several."""
     examples: tuple[Example, ...] = ()
+    """The first few of each kind of failure."""
     usage: Usage | None = None
     """None: a file of judgements says nothing of their cost."""
     warnings: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""Parts of a judge's report: pairs and places, wrong steps, marks, calibration."""
+"""Parts of a judge's report: pairs and places, length and authors, wrong steps, marks, calibration."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from gadfly.errors import InputError
 from gadfly.metrics import pairs as pair_metrics
 from gadfly.metrics.agreement import agreement
+from gadfly.metrics.bias import length_bias, length_slope, self_preference
 from gadfly.metrics.calibration import (
     Forecasts,
     brier,
@@ -14,12 +15,16 @@ from gadfly.metrics.calibration import (
     forecasts,
     reliability,
 )
+from gadfly.metrics.clustering import share
 from gadfly.metrics.judged import Judged
+from gadfly.metrics.macro import macro
 from gadfly.metrics.ranks import rank_agreement
 from gadfly.metrics.selective import risk_coverage, selective_accuracy
 from gadfly.metrics.steps import first_wrong_step
 from gadfly.run.judge_report import JudgeFigure, JudgeKind, ReliabilityBin, Section
 
+CLASSES = 50
+"""Labels beyond which they are no classes to take a mean over."""
 COVERAGE = 0.8
 """Share of cases that a selective judge answers."""
 _OTHER = {"first": "second", "second": "first"}
@@ -68,6 +73,19 @@ def _pair_skill(rows: Sequence[Judged], labelled: Sequence[Judged], seed: int) -
         yield JudgeFigure(name="pairs right", found=found, why=f"a constant: {100 * common:.1f} %")
     kappa = agreement(labelled, unreadable="wrong", seed=seed).kappa
     yield JudgeFigure(name="Cohen's kappa", found=kappa, unit="number", why="0 is chance")
+    if any(row.gold == "tie" for row in labelled):
+        yield from macro_figures(labelled, seed=seed)
+
+
+def macro_figures(rows: Sequence[Judged], *, seed: int) -> Iterator[JudgeFigure]:
+    """Precision, recall and F1 with every class alike; nothing where there are too many to be classes."""
+    if len({row.gold for row in rows}) > CLASSES:
+        return
+    found = macro(rows, seed=seed)
+    named = f"mean over {', '.join(found.classes)}" if len(found.classes) < 4 else ""
+    yield JudgeFigure(name="macro precision", found=found.precision, why=named)
+    yield JudgeFigure(name="macro recall", found=found.recall)
+    yield JudgeFigure(name="macro F1", found=found.f1)
 
 
 def _order(rows: Sequence[Judged], seed: int) -> Iterator[JudgeFigure]:
@@ -82,6 +100,58 @@ def _order(rows: Sequence[Judged], seed: int) -> Iterator[JudgeFigure]:
         if bias.beyond_half is not None:
             why = f"+50: always the first; among the {bias.contradicting} pairs that contradict themselves"
             yield JudgeFigure(name="for the first place", found=bias.beyond_half, why=why)
+
+
+def biases(
+    rows: Sequence[Judged], labelled: Sequence[Judged], kind: JudgeKind, *, own: Sequence[str], seed: int
+) -> Section:
+    """What length does to the judge, and whether it wrote the answer; empty where neither is known.
+
+    Args:
+        rows: All judgements.
+        labelled: Those with something that people said.
+        kind: What is judged.
+        own: Names by which authors may call the judge, the likeliest first.
+        seed: Of the bootstrap.
+    """
+    figures: list[JudgeFigure] = []
+    if kind == "pair":
+        figures = [*_longer(rows, labelled, seed), *_authored(labelled, own, seed)]
+    elif kind == "verdict" and len({row.lengths for row in labelled if row.said and row.lengths}) > 1:
+        why = "log odds of 'correct' for e times the length; 0 is fair"
+        slope = length_slope([row for row in labelled if row.lengths])
+        figures = [JudgeFigure(name="slope over length", found=slope, unit="number", why=why)]
+    return Section(title="Length and authors", figures=tuple(figures))
+
+
+def _longer(rows: Sequence[Judged], labelled: Sequence[Judged], seed: int) -> Iterator[JudgeFigure]:
+    uneven = [row for row in rows if row.said and len(set(row.lengths)) == 2]
+    if not uneven:
+        return
+    worths = [0.5 if row.said == "tie" else float(row.said == _longer_of(row)) for row in uneven]
+    found = share(worths, [row.cluster for row in uneven], seed=seed)
+    yield JudgeFigure(name="prefers the longer answer", found=found, why="a tie counts half")
+    if any(row.said and len(set(row.lengths)) == 2 for row in labelled):
+        bias = length_bias(labelled, seed=seed)
+        yield JudgeFigure(name="more than people do", found=bias.excess, why="points; 0 is fair")
+        why = "log odds of 'first' for e times the length; 0 is fair"
+        yield JudgeFigure(name="slope over length", found=bias.slope, unit="number", why=why)
+
+
+def _longer_of(row: Judged) -> str:
+    return "first" if row.lengths[0] > row.lengths[1] else "second"
+
+
+def _authored(labelled: Sequence[Judged], own: Sequence[str], seed: int) -> Iterator[JudgeFigure]:
+    name = next((name for name in own if any(row.authors.count(name) == 1 for row in labelled)), None)
+    mine = [row for row in labelled if row.said and len(row.authors) == 2 and row.authors.count(name) == 1]
+    if name is None or not mine:
+        return
+    found = self_preference(mine, own={row.judge: name for row in mine}, seed=seed)
+    why = f"points for its own answer ({name}); 0 is fair"
+    yield JudgeFigure(name="prefers its own more than people do", found=found.excess, why=why)
+    if found.undue is not None:
+        yield JudgeFigure(name="its own where people prefer the other", found=found.undue)
 
 
 def places(rows: Sequence[Judged]) -> dict[str, int]:

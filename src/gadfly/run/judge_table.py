@@ -23,7 +23,7 @@ def print_judge(report: JudgeReport, console: Console, *, examples: int = 1) -> 
         )
         console.print(Text(said, "bold yellow"))
     for section in report.sections:
-        console.print(_figures(section.title, section.figures, oracle=bool(report.oracle)))
+        console.print(_figures(f"{section.title}{_mark(report)}", section.figures))
     if report.confusion:
         console.print(_confusion(report))
     if len(report.parts) > 1:
@@ -31,7 +31,7 @@ def print_judge(report: JudgeReport, console: Console, *, examples: int = 1) -> 
     for reason, count in report.reasons.items():
         console.print(Text(f"unscored {count:,} times: {reason}", "dim"))
     for example in _first(report.examples, examples):
-        console.print(_example(example))
+        console.print(_example(example, report.failures.get(example.kind, 1)))
     for warning in report.warnings:
         console.print(Text(f"Warning: {warning}", "yellow"))
     for line in report.notes:
@@ -59,10 +59,14 @@ def measured(found: Measurement, *, share: bool = True) -> str:
     return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
 
 
-def _figures(title: str, figures: Sequence[JudgeFigure], *, oracle: bool) -> Table:
-    mark = f" ({ORACLE})" if oracle else ""
+def _mark(report: JudgeReport) -> str:
+    """What the heading of every table says where a judge saw the reference."""
+    return f" ({ORACLE})" if report.oracle else ""
+
+
+def _figures(title: str, figures: Sequence[JudgeFigure]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold", title_justify="left")
-    table.add_column(f"{title}{mark}", overflow="fold")
+    table.add_column(title, overflow="fold")
     for heading in ("value [95 %]", "n", "unscored"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", overflow="fold", style="dim")
@@ -83,7 +87,7 @@ def _confusion(report: JudgeReport) -> Table:
     labels = list(dict.fromkeys(label for row in report.confusion.values() for label in row))
     said = [label for label in labels if label] + ([""] if "" in labels else [])
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("people say, the judge says")
+    table.add_column(f"people say, the judge says{_mark(report)}")
     for label in said:
         table.add_column(Text(label or "unscored"), justify="right")
     for gold, row in report.confusion.items():
@@ -93,7 +97,7 @@ def _confusion(report: JudgeReport) -> Table:
 
 def _parts(report: JudgeReport) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("subset", overflow="fold")
+    table.add_column(f"subset{_mark(report)}", overflow="fold")
     for heading in ("right % [95 %]", "n", "unscored"):
         table.add_column(heading, justify="right", no_wrap=True)
     for part in report.parts:
@@ -109,9 +113,9 @@ def _first(examples: Sequence[Example], each: int) -> list[Example]:
     return shown
 
 
-def _example(example: Example) -> Text:
-    said = f"people say {example.gold or 'nothing'}, the judge says {example.said or 'nothing'}"
-    text = Text(f"{example.kind}: {example.item} ({said})\n", "bold")
+def _example(example: Example, times: int) -> Text:
+    often = "once" if times == 1 else f"{times:,} times"
+    text = Text(f"{example.kind} {often}, as in item {example.item}: {example.said_beside_gold}\n", "bold")
     for words in (example.problem, *example.answers, example.words):
         if words:
             short = " ".join(words.split())

@@ -18,22 +18,20 @@ from pydantic import Field, JsonValue
 
 from gadfly.errors import InputError
 from gadfly.primitives.answering import Answering
-from gadfly.primitives.vote import vote
 from gadfly.protocols import Model, Solver
-from gadfly.records import Problem, Record, Rollout, Sampling, Usage
-from gadfly.run.evaluation import answers_of, families_of
-from gadfly.run.improvement import Arm, Checkpoint, CriticCheck, Evaluation, Improvement
+from gadfly.records import Problem, Record, Sampling
+from gadfly.run.evaluation import families_of
+from gadfly.run.improvement import Arm, Checkpoint, CriticCheck, Improvement
 from gadfly.run.manifest import describe, package_version, portable
 from gadfly.run.store import read_rollouts
 from gadfly.train.criticising import critic_check
 from gadfly.train.evaluating import Exam
 from gadfly.train.ledger import Ledger
 from gadfly.train.round import ACTOR, Round, Tools, Weights, run_cost
+from gadfly.train.voting import VotingControl
 
 CRITIC = "critic"
 OnPhase: TypeAlias = Callable[[str], None]
-_CHUNK = 8
-"""Votes a problem between two looks at the clock."""
 
 
 class Loop(Protocol):
@@ -125,7 +123,11 @@ class Improving:
             place = self.out / "arms" / course.name
             ledger = Ledger(place)
             if course.loop is None:
-                arms.append(await self._voting(course, place, ledger, spent))
+                self.on_phase(f"{course.name}: votes")
+                control = VotingControl(
+                    exam=self.exam, tools=self.tools, base=self.base, most=self.settings.votes
+                )
+                arms.append(await control(course.name, place, ledger, spent))
                 continue
             arms.append(await self._rounds(course, place, ledger, spent if course.control else None))
             spent = spent or ledger.seconds
@@ -156,8 +158,6 @@ class Improving:
             raise InputError("the first arm has to be a loop: controls get the time that it took")
         if len(self.problems) < 1 or not self.exam.problems:
             raise InputError("there are no problems to learn from, or none held out")
-
-    # ------------------------------------------------------------ an arm that trains
 
     async def _rounds(self, course: Course, place: Path, ledger: Ledger, budget: float | None) -> Arm:
         assert course.loop is not None
@@ -281,49 +281,6 @@ class Improving:
             rollouts = list(read_rollouts(path))
             found.append(await critic_check(rollouts, scorer, named, round=index, critic=critic.id))
         return tuple(found)
-
-    # ------------------------------------------------------------ an arm that only answers
-
-    async def _voting(self, course: Course, place: Path, ledger: Ledger, budget: float) -> Arm:
-        """As many votes on the held-out problems as the loop's wall time buys."""
-        self.on_phase(f"{course.name}: votes")
-        model = self.tools.engines(self.base.model)
-        sampler = Answering(model=model, sampling=self.exam.sampled)
-        drawn: dict[str, list[Rollout]] = {problem.id: [] for problem in self.exam.problems}
-        votes = 0
-        while votes < self.settings.votes and (votes == 0 or ledger.seconds < budget):
-            asked = [
-                problem.again(number)
-                for problem in self.exam.problems
-                for number in range(votes, votes + _CHUNK)
-            ]
-            path = place / f"votes-{votes}"
-            summary = await self.tools.run(sampler, asked, out=path)
-            ledger.keep(f"1/{path.name}", run_cost(1, "generation", summary))
-            for rollout in read_rollouts(path):
-                drawn[rollout.problem.id].append(rollout)
-            votes += _CHUNK
-        elected = [await _elected(rollouts) for rollouts in drawn.values()]
-        checkpoint = Checkpoint(
-            name=f"{course.name}, {votes} votes",
-            round=1,
-            model=model.id,
-            evaluation=Evaluation(answers=answers_of(elected, self.exam.problems)),
-            notes=(f"{votes} samples a problem",),
-        )
-        return Arm(name=course.name, kind="inference-only", checkpoints=(checkpoint,), costs=ledger.costs)
-
-
-async def _elected(rollouts: Sequence[Rollout]) -> Rollout:
-    """The rollout that a majority vote chooses, with what all of them took."""
-    ordered = sorted(rollouts, key=lambda one: one.problem.draw)
-    answered = {one.answer.id: one for one in reversed(ordered) if one.answer is not None}
-    usage = Usage.total(one.usage for one in ordered)
-    if not answered:
-        return ordered[0].model_copy(update={"usage": usage})
-    said = [one.answer for one in ordered if one.answer is not None]
-    chosen = await vote(ordered[0].problem.blind(), said)
-    return answered[chosen.id].model_copy(update={"usage": usage})
 
 
 def _flat(settings: Mapping[str, JsonValue]) -> dict[str, str | int | float]:

@@ -68,6 +68,11 @@ class Policy:
     _asked: list[Any] = field(default_factory=list[Any], init=False, repr=False)
     """What stands in for the model, while the reference is asked."""
 
+    @property
+    def frozen(self) -> Any:  # noqa: ANN401 (transformers' classes are untyped)
+        """The copy that `keep_reference` made; None where there is none."""
+        return self._kept[0] if self._kept else None
+
     def keep_reference(self) -> None:
         """Keep a copy of the weights as they are now; nothing to do for an adapter, or the second time."""
         if not self.adapted and not self._kept:

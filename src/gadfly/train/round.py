@@ -138,7 +138,7 @@ class Tools:
             )
 
 
-@dataclass(eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Round:
     """A round under way."""
 

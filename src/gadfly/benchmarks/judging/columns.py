@@ -8,10 +8,9 @@ row, and words after `@` say how a column is meant (`HOW`).
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from math import prod
 from pathlib import Path
 
 from gadfly.benchmarks.judging.cells import cell, check_columns
@@ -20,12 +19,14 @@ from gadfly.benchmarks.judging.spellings import (
     MARKUP,
     NOTHING,
     ORDERS,
+    REDUCE,
     Kind,
     Step,
     as_number,
     as_step,
+    extracted,
     flat,
-    in_brackets,
+    largest,
     spelled,
     squeezed,
 )
@@ -45,10 +46,16 @@ FIELDS: Mapping[str, str] = {
     "score": "the judge's number, higher for the better answer or for the first of two",
     "first_score": "the judge's number for the first of two answers",
     "second_score": "the judge's number for the second",
+    "confidence": "how sure the judge is of what it says, 0 to 1",
+    "swapped_score": "score with the answers in the other order, for the place that is then the first",
+    "swapped_first_score": "first_score with the answers in the other order",
+    "swapped_second_score": "second_score with the answers in the other order",
+    "swapped_preference": "preference with the answers in the other order",
     "preference": "a number from 1 (the first is better) to 2 (the second is)",
     "gold_score": "people's number",
     "step": "the first step that the judge calls wrong; @1 where steps are counted from 1",
     "gold_step": "the first wrong step; @1 where steps are counted from 1",
+    "saw_reference": "whether the judge saw the right answer",
     "problem": "the question, where a judge is to be run",
     "reference": "the right answer, for judges that may see it",
     "answer": "the one answer that is judged; a list is its steps",
@@ -63,28 +70,40 @@ HOW: Mapping[str, str] = {
     "@blank": "an empty cell says that no step is wrong",
     "@under0.5": "a list of numbers: the first wrong step is the first one under 0.5",
     "@brackets": "what stands in [[double brackets]] inside a longer text",
+    "@boxed": "what stands in the last \\boxed{} of a longer text",
+    "@line": "the last line of a longer text, after its last colon",
+    "@pair": "a judge's text that begins with the two scores: the first or the second of them",
+    "@largest": "a list of numbers: the place of the largest, from 0 (of two: first or second)",
+    "@constant": "no column: the word itself, in every row",
+    "@percent": "a number out of 100",
     "@mean": "a list of numbers: their mean; also @min, @max, @last, @product",
     "@places": "in a row of the other order, the column names places; said does so by default",
     "@answers": "in a row of the other order, the column names answers; gold does so by default",
 }
 """What may follow a column."""
+SWAPPED: Mapping[str, str] = {
+    "score": "swapped_score",
+    "first_score": "swapped_first_score",
+    "second_score": "swapped_second_score",
+    "preference": "swapped_preference",
+}
+"""Numbers of the given order, with the fields for the same numbers of the other order."""
 JUDGES = frozenset(
-    {"said", "swapped", "swapped_back", "score", "first_score", "second_score", "preference", "step"}
+    {"said", "swapped", "swapped_back", "step", "confidence", "saw_reference", *SWAPPED, *SWAPPED.values()}
 )
 """Fields that a judge gives."""
 PAIRS = frozenset(
-    {"swapped", "swapped_back", "order", "first_score", "second_score", "preference", "first", "second"}
+    {
+        *("swapped", "swapped_back", "order", "first_score", "second_score", "preference", "first", "second"),
+        *SWAPPED.values(),
+    }
 )
 """Fields that only two answers have."""
 _NO_LABEL = "none"
-_HOW = re.compile(r"@(0|1|blank|brackets|mean|min|max|last|product|places|answers|under-?\d+(?:\.\d+)?)$")
-_REDUCE: Mapping[str, Callable[[Sequence[float]], float]] = {
-    "mean": lambda numbers: sum(numbers) / len(numbers),
-    "min": min,
-    "max": max,
-    "last": lambda numbers: numbers[-1],
-    "product": prod,
-}
+_HOW = re.compile(
+    r"@(0|1|blank|brackets|boxed|line|pair|largest|constant|percent|mean|min|max|last|product|places|answers"
+    r"|under-?\d+(?:\.\d+)?)$"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +113,11 @@ class Place:
     columns: tuple[str, ...]
     how: tuple[str, ...] = ()
     """Words after `@`."""
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """The columns that the file must have."""
+        return () if "constant" in self.how else self.columns
 
     @property
     def under(self) -> float | None:
@@ -135,11 +159,9 @@ class Columns:
         Raises:
             InputError: a column is in none of its rows, or the file cannot be read.
         """
-        wanted = {column: name for name, place in self.places.items() for column in place.columns}
+        wanted = {column: name for name, place in self.places.items() for column in place.read}
         for judge, places in self.judges.items():
-            wanted |= {
-                column: f"{name}:{judge}" for name, place in places.items() for column in place.columns
-            }
+            wanted |= {column: f"{name}:{judge}" for name, place in places.items() for column in place.read}
         check_columns(path, wanted)
 
     def text(self, name: str, row: Row) -> str:
@@ -153,7 +175,7 @@ class Columns:
             InputError: a list of numbers, and nobody said what to do with it.
         """
         cells, how = self.cells(name, row), self._how(name)
-        reduce = next((_REDUCE[word] for word in how if word in _REDUCE), None)
+        reduce = next((REDUCE[word] for word in how if word in REDUCE), None)
         if reduce is None and any(len(flat([one])) > 1 for one in cells):
             column = self.places[name].columns[0]
             raise InputError(
@@ -162,10 +184,11 @@ class Columns:
             )
         found: list[float] = []
         for one in flat(cells):
-            if "brackets" in how:
-                one, why = in_brackets(spelled(one))
-                if why:
-                    return None, why
+            one, why = extracted(one, how, second=name.endswith("second_score"))
+            if why:
+                return None, why
+            if self.labels.get(squeezed(spelled(one))) == _NO_LABEL:
+                return None, f"no number: {spelled(one)[:60]!r}"
             try:
                 value = as_number(one)
             except ValueError:
@@ -173,7 +196,8 @@ class Columns:
             found += [] if value is None else [value]
         if not found:
             return None, "no number"
-        return (reduce or _REDUCE["mean"])(found), ""
+        number = (reduce or REDUCE["mean"])(found)
+        return (number / 100 if "percent" in how else number), ""
 
     def step(self, name: str, row: Row) -> Step:
         """The first wrong step that the cell names, counted from 0."""
@@ -182,7 +206,10 @@ class Columns:
             return Step(looked=False, why="no column")
         cells = self.cells(name, row)
         if place.under is None:
-            return as_step(cells[0], first=int("1" in place.how), blank="blank" in place.how)
+            said, why = extracted(cells[0], place.how)
+            if why:
+                return Step(looked=False, why=why)
+            return as_step(said, first=int("1" in place.how), blank="blank" in place.how)
         numbers: list[float] = []
         for one in flat(cells):
             try:
@@ -201,10 +228,9 @@ class Columns:
         """Our label for the cell, or None with the reason. Columns that vote: the majority's."""
         votes: list[str] = []
         odd = ""
-        for one in flat(self.cells(name, row)):
-            text, why = spelled(one).strip(), ""
-            if "brackets" in self._how(name):
-                text, why = in_brackets(text)
+        for one in self._votes(name, row):
+            said, why = extracted(one, self._how(name))
+            text = spelled(said).strip()
             found = self._known(text)
             if found is None:
                 empty = not text or (self.kind == "class" and text.lower() in NOTHING)
@@ -245,7 +271,18 @@ class Columns:
     def cells(self, name: str, row: Row) -> list[object]:
         """The cells of a field, one for each of its columns."""
         place = self.places.get(name)
-        return [] if place is None else [cell(row, column) for column in place.columns]
+        if place is None:
+            return []
+        if "constant" in place.how:
+            return list(place.columns)
+        return [cell(row, column) for column in place.columns]
+
+    def _votes(self, name: str, row: Row) -> list[object]:
+        cells = self.cells(name, row)
+        if "largest" not in self._how(name):
+            return flat(cells)
+        numbers = flat(cells)
+        return [largest(numbers, ("first", "second") if self.kind == "pair" and len(numbers) == 2 else ())]
 
     def _how(self, name: str) -> tuple[str, ...]:
         return self.places[name].how if name in self.places else ()
@@ -314,7 +351,7 @@ def _check_together(places: Mapping[str, Place], judges: Mapping[str, Mapping[st
     if judges and "judge" in places:
         raise InputError("--map names judges (said:ann=...) and a column judge: one of the two")
     every = set(places).union(*judges.values())
-    if "order" in places and every & {"swapped", "swapped_back"}:
+    if "order" in places and every & {"swapped", "swapped_back", *SWAPPED.values()}:
         raise InputError("--map has order, for one order in each row, and swapped, for both: one of the two")
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from gadfly.benchmarks.judging.columns import Columns
+from gadfly.benchmarks.judging.columns import SWAPPED, Columns
 from gadfly.benchmarks.judging.spellings import LABELS, Step, squeezed
 from gadfly.errors import InputError
 from gadfly.metrics.judged import Judged
 from gadfly.parsing.rows import Row, read_rows
 
 _OTHER = {"first": "second", "second": "first"}
+_AS_THEY_ARE = {name: name for name in SWAPPED}
 _SHOWN = 5
 """Labels in a message."""
 
@@ -69,6 +70,12 @@ def _check_said(columns: Columns, judge: str) -> None:
         )
     if columns.has("first_score") != columns.has("second_score"):
         raise InputError(f"--map needs first_score and second_score{of} together")
+    if columns.has("swapped_first_score") != columns.has("swapped_second_score"):
+        raise InputError(f"--map needs swapped_first_score and swapped_second_score{of} together")
+    if columns.has("confidence") and columns.has("score", "first_score", "preference"):
+        raise InputError(f"--map has a confidence{of} and another number: the confidence is of what is said")
+    if columns.has("confidence") and not columns.has("said"):
+        raise InputError(f"--map has a confidence{of} and not what it is of: said")
 
 
 def _twice(judged: Judged, where: str, earlier: str) -> str:
@@ -119,6 +126,8 @@ def _judged(
 ) -> Iterator[Judged]:
     other = columns.swapped(row, where)
     said, why, score = _said(columns, row, where, threshold, other=other)
+    if columns.has("confidence"):
+        score = _sure(columns, row, where, said)
     step = columns.step("step", row)
     if columns.has("step") and not columns.has("said"):
         said, why = _by_step(step), step.why
@@ -138,13 +147,56 @@ def _judged(
         authors=_texts(columns, row, "author", "first_author", "second_author", other=other),
         group=columns.text("group", row),
         subset=columns.text("subset", row),
+        saw_reference=_saw(columns, row, where),
     )
     yield known
+    numbers = _numbers_swapped(columns, row, where) if columns.has(*SWAPPED.values()) else {}
+    if numbers and not columns.has("swapped", "swapped_back"):
+        yield known.model_copy(update={**numbers, "swapped": True})
     for name, turn in (("swapped", True), ("swapped_back", False)):
         if columns.has(name):
             label, why = columns.label(name, row)
-            update = {"said": _turned(label, turn=turn), "why": why, "swapped": True, "score": None}
+            said = _turned(label, turn=turn)
+            update = {"said": said, "why": why, "swapped": True, "score": numbers.get("score")}
             yield known.model_copy(update=update)
+
+
+def _sure(columns: Columns, row: Row, where: str, said: str | None) -> float | None:
+    """The number that a confidence in what was said is: of one answer that it is right, of two for the first.
+
+    Raises:
+        InputError: it is no share.
+    """
+    sure, odd = columns.number("confidence", row, where)
+    if odd.startswith("not a number"):
+        raise InputError(f"{where}: confidence is {odd}")
+    if sure is None:
+        return None
+    if not 0 <= sure <= 1:
+        raise InputError(
+            f"{where}: the confidence {sure:g} is not from 0 to 1; confidence=COLUMN@percent where it is "
+            "out of 100"
+        )
+    worth = {"correct": sure, "incorrect": 1 - sure, "first": 2 * sure - 1, "second": 1 - 2 * sure}
+    return worth.get(said or "")
+
+
+def _saw(columns: Columns, row: Row, where: str) -> bool:
+    if not columns.has("saw_reference"):
+        return False
+    said = columns.text("saw_reference", row)
+    found = LABELS["verdict"].get(squeezed(said))
+    if said and found not in ("correct", "incorrect"):
+        raise InputError(f"{where}: saw_reference is {said[:60]!r}, neither true nor false")
+    return found == "correct"
+
+
+def _numbers_swapped(columns: Columns, row: Row, where: str) -> dict[str, object]:
+    """What the numbers of the other order say, for the answers themselves."""
+    name, score, odd = _number(columns, row, where, SWAPPED)
+    if score is not None and columns.turns(name):
+        score = -score
+    return {"said": None if score is None else _preferred(score), "why": odd, "score": score}
 
 
 def _by_step(step: Step) -> str | None:
@@ -173,26 +225,33 @@ def _said(
         return None, odd, score
     if columns.kind != "pair":
         return ("correct" if score >= threshold else "incorrect"), "", score
-    return ("tie" if score == 0 else "first" if score > 0 else "second"), "", score
+    return _preferred(score), "", score
 
 
-def _number(columns: Columns, row: Row, where: str) -> tuple[str, float | None, str]:
+def _preferred(score: float) -> str:
+    return "tie" if score == 0 else "first" if score > 0 else "second"
+
+
+def _number(
+    columns: Columns, row: Row, where: str, names: Mapping[str, str] = _AS_THEY_ARE
+) -> tuple[str, float | None, str]:
     """The field of the judge's number, the number, or why there is none."""
-    if columns.has("preference"):
-        preferred, odd = columns.number("preference", row, where)
+    preference, one, other = names["preference"], names["first_score"], names["second_score"]
+    if columns.has(preference):
+        preferred, odd = columns.number(preference, row, where)
         if preferred is None:
-            return "preference", None, odd
+            return preference, None, odd
         # 0 is an old spelling of a draw.
         if preferred != 0 and not 1 <= preferred <= 2:
-            return "preference", None, f"a preference beyond 1 to 2: {preferred:g}"
-        return "preference", 0.0 if preferred == 0 else 3.0 - 2.0 * preferred, ""
-    if columns.has("first_score"):
-        first, odd = columns.number("first_score", row, where)
-        second, more = columns.number("second_score", row, where)
+            return preference, None, f"a preference beyond 1 to 2: {preferred:g}"
+        return preference, 0.0 if preferred == 0 else 3.0 - 2.0 * preferred, ""
+    if columns.has(one):
+        first, odd = columns.number(one, row, where)
+        second, more = columns.number(other, row, where)
         if first is None or second is None:
-            return "first_score", None, odd or more
-        return "first_score", first - second, ""
-    return ("score", *columns.number("score", row, where))
+            return one, None, odd or more
+        return one, first - second, ""
+    return (names["score"], *columns.number(names["score"], row, where))
 
 
 def _lengths(columns: Columns, row: Row, *, other: bool) -> tuple[int, ...]:

@@ -1,9 +1,14 @@
 """How other people spell labels, numbers and steps, and what stands for nothing."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Literal, TypeAlias, cast
+
+from gadfly.errors import ParseError
+from gadfly.parsing.pair_scores import read_pair_scores
+from gadfly.parsing.text import tail
 
 Kind: TypeAlias = Literal["verdict", "pair", "class", "mark"]
 
@@ -37,12 +42,21 @@ LABELS: Mapping[Kind, Mapping[str, str]] = {
 ORDERS: Mapping[str, str] = _by_word(_ORDER_WORDS)
 NOTHING = frozenset({"", "none", "null", "nan", "n/a", "na"})
 """Cells that hold no label and no number."""
+REDUCE: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "mean": lambda numbers: sum(numbers) / len(numbers),
+    "min": min,
+    "max": max,
+    "last": lambda numbers: numbers[-1],
+    "product": prod,
+}
+"""What makes one number of a list."""
 MARKUP = "*_`'\".:"
 """What may stand around a label: emphasis, quotes, a full stop."""
 _BLANK = frozenset({"", "null", "nan"})
 _NO_STEP = frozenset({"none", "n/a", "na", "no", "noerror", "noerrors"})
 _STEP = re.compile(r"(?:step|paragraph|line|sentence)?\s*#?\s*(-?\d+)(?:\.0*)?\s*[.:]?", re.IGNORECASE)
 _BRACKETS = re.compile(r"\[\[([^\[\]]+)\]\]")
+_BOXED = re.compile(r"\\boxed\{([^{}]*)\}")
 _PERCENT = re.compile(r"(.*\d)\s*%")
 
 
@@ -62,8 +76,48 @@ def spelled(cell: object) -> str:
     return cell if isinstance(cell, str) else str(cell)
 
 
-def in_brackets(text: str) -> tuple[str, str]:
-    """What stands in double square brackets, or an empty text with the reason."""
+def extracted(cell: object, how: Sequence[str], *, second: bool = False) -> tuple[object, str]:
+    """What a cell says where it is a longer text and `how` tells where to look; else the cell as it is.
+
+    Returns:
+        What was found with an empty reason, or an empty text with the reason.
+    """
+    if "brackets" in how:
+        return _in_brackets(spelled(cell))
+    if "boxed" in how:
+        found = _BOXED.findall(tail(spelled(cell)))
+        return (found[-1].strip(), "") if found else ("", "no \\boxed{}")
+    if "line" in how:
+        lines = tail(spelled(cell)).strip().splitlines()
+        said = lines[-1].rpartition(":")[2].strip().strip(MARKUP) if lines else ""
+        return (said, "") if said else ("", "empty")
+    if "pair" in how:
+        try:
+            return read_pair_scores(spelled(cell))[second], ""
+        except ParseError as error:
+            return "", str(error)
+    return cell, ""
+
+
+def largest(numbers: Sequence[object], names: Sequence[str]) -> str:
+    """The name, or else the place from 0, of the one largest number; of two equal ones of two, a tie.
+
+    Empty where something is no number, or where several of more than two are largest.
+    """
+    try:
+        values = [as_number(one) for one in numbers]
+    except ValueError:
+        return ""
+    known = [value for value in values if value is not None]
+    if not known or len(known) < len(values):
+        return ""
+    best = [place for place, value in enumerate(known) if value == max(known)]
+    if len(best) > 1:
+        return "tie" if names else ""
+    return names[best[0]] if names else str(best[0])
+
+
+def _in_brackets(text: str) -> tuple[str, str]:
     found = {one.strip() for one in _BRACKETS.findall(text)}
     if len(found) == 1:
         return found.pop(), ""

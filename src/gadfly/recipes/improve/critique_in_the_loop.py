@@ -119,6 +119,7 @@ def _borrowed(seen: Sequence[Sourced]) -> Iterator[PromptCompletion]:
                 lineage=one.lineage(
                     policy=model.author, author="answer key", saw_reference=True, oracle=True
                 ),
+                labelling_only=one.labelling(),
             )
 
 

@@ -1,0 +1,130 @@
+"""DPO, IPO and SimPO: margins and the ranking of held-out pairs rise; what becomes of the answers.
+
+    cd bench && python -m training.dpo --out ../docs/results/training
+
+A warm model answers each problem several times; a right and a wrong answer of its own to one problem are a
+pair. Held-out pairs are of words that neither split has.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import process_time
+
+import torch
+
+from gadfly.train.fit import Training, examples_of, fit
+from gadfly.train.learner import Learner
+from gadfly.train.objectives.preference import Pair, PreferencePairs
+from gadfly.train.plan import Plan
+from training.outcome import Outcome, Track, asked, cost, draw, table, write_page
+from training.world import (
+    answer_of,
+    greedy_rights,
+    learner_of,
+    make_world,
+    own_pairs,
+    right_chances,
+    warmed_up,
+)
+
+ARMS = {
+    "dpo": PreferencePairs(loss_type="dpo", beta=0.1),
+    "ipo": PreferencePairs(loss_type="ipo", beta=0.1),
+    "simpo": PreferencePairs(loss_type="simpo", beta=2.0, gamma=1.0),
+}
+PROBLEMS = 600
+"""Of those the pairs that are learned from are made."""
+RANKED, LEAD = "held-out pairs ranked right", "log-probability lead of the right answer"
+SAMPLED, GREEDY = "sampled answers right", "greedy answers right"
+
+
+def run(out: Path, *, seed: int = 0, steps: int = 50, arm: str = "dpo", rate: float = 1e-4) -> Outcome:
+    """One training, from the same warm model and the same pairs for every arm of a seed."""
+    world = make_world(seed=seed)
+    objective = ARMS[arm]
+    learner = learner_of(
+        warmed_up(world, out, competence=0.5), seed=seed, reference=objective.needs_reference
+    )
+    codec = learner.policy.codec
+    plan = Plan(steps=steps, batch=32, rate=rate, save_every=steps, seed=seed)
+    examples = examples_of(own_pairs(learner, world.train[:PROBLEMS]), objective, codec, plan)
+    held_out = examples_of(own_pairs(learner, world.held_out), objective, codec, plan).kept
+    questions = [(one.text, answer_of(one)) for one in world.held_out]
+
+    def seen() -> dict[str, tuple[float, ...]]:
+        found = leads(learner, held_out)
+        return {
+            RANKED: tuple(float(lead > 0) for lead in found),
+            LEAD: tuple(found),
+            SAMPLED: tuple(right_chances(learner, world.held_out)),
+            GREEDY: tuple(float(one) for one in greedy_rights(learner, questions)),
+        }
+
+    before = seen()
+    training = Training(
+        learner=learner,
+        objective=objective,
+        batches=examples,
+        plan=plan,
+        steps=steps,
+        request={"arm": arm, "seed": seed, "steps": steps, "rate": rate},
+        rows=len(examples.kept),
+    )
+    began = process_time()
+    folder = fit(training, out / f"{arm}-{seed}")
+    spent = process_time() - began
+    after = seen()
+    return Outcome(
+        arm=arm,
+        seed=seed,
+        steps=steps,
+        seconds=spent,
+        tracks={name: Track(before=before[name], after=after[name]) for name in before},
+        folder=str(folder.path),
+    )
+
+
+@torch.no_grad()
+def leads(learner: Learner, pairs: Sequence[Pair]) -> list[float]:
+    """By how much the right answer of each pair is likelier than the wrong one, in nats."""
+    found: list[float] = []
+    for start in range(0, len(pairs), 64):
+        part = pairs[start : start + 64]
+        chosen, rejected = (
+            learner.policy.logprobs([getattr(one, side) for one in part]).sums.logprobs
+            for side in ("chosen", "rejected")
+        )
+        found += [float(one) for one in chosen - rejected]
+    return found
+
+
+def page(outcomes: Sequence[Outcome]) -> list[str]:
+    """What the page says."""
+    return [
+        "# DPO, IPO and SimPO on the small model",
+        "",
+        *table(outcomes, (RANKED, LEAD, SAMPLED, GREEDY)),
+        "",
+        "DPO (arXiv:2305.18290, beta 0.1), IPO (arXiv:2310.12036, tau 0.1, per token), SimPO "
+        "(arXiv:2405.14734, beta 2, gamma 1). A pair counts as ranked right where the right answer is the "
+        "likelier one.",
+        "",
+        cost(outcomes),
+    ]
+
+
+def main() -> None:
+    """Run every arm on every seed, and write the page."""
+    given = asked(__doc__)
+    outcomes = [run(given.work, seed=seed, arm=arm) for arm in ARMS for seed in given.seeds]
+    draw(
+        outcomes,
+        ("accuracy", "margin", "chosen_logprob", "rejected_logprob"),
+        given.out / "dpo.png",
+        "Preference optimisation: the pairs that are learned from",
+    )
+    write_page(given.out / "dpo.md", page(outcomes))
+
+
+if __name__ == "__main__":
+    main()

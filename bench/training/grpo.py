@@ -1,0 +1,91 @@
+"""GRPO, RLOO and REINFORCE: reward and held-out accuracy rise.
+
+    cd bench && python -m training.grpo --out ../docs/results/training
+
+A warm model sorts letters right in somewhat less than half of its samples. The policy gradient sees 12
+problems of 8 samples a step; the reward is the exact check. Held-out words are in neither split that the
+model learned from.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from time import process_time
+
+from gadfly.train.fit import Training, fit
+from gadfly.train.objectives.policy_gradient import PolicyGradient
+from gadfly.train.online import Estimate, OnPolicy
+from gadfly.train.plan import Plan
+from training.outcome import Outcome, Track, asked, cost, draw, table, write_page
+from training.world import (
+    answer_of,
+    greedy_rights,
+    learner_of,
+    make_world,
+    right_chances,
+    sampler_of,
+    warmed_up,
+)
+
+ESTIMATES: tuple[Estimate, ...] = ("grpo", "rloo", "reinforce")
+SAMPLED, GREEDY = "sampled answers right", "greedy answers right"
+
+
+def run(
+    out: Path, *, seed: int = 0, steps: int = 40, estimate: Estimate = "grpo", rate: float = 2e-4
+) -> Outcome:
+    """One training, from the same warm model for every estimate of a seed."""
+    world = make_world(seed=seed)
+    learner = learner_of(warmed_up(world, out, competence=0.5), seed=seed)
+    questions = [(one.text, answer_of(one)) for one in world.held_out]
+    sampled, greedy = right_chances(learner, world.held_out), greedy_rights(learner, questions)
+    plan = Plan(steps=steps, batch=12, rate=rate, warmup=0.0, save_every=steps, seed=seed)
+    sampler = sampler_of(learner, world.train, samples=8, plan=plan)
+    training = Training(
+        learner=learner,
+        objective=PolicyGradient(),
+        batches=OnPolicy(sampler=sampler, reward="exact", estimate=estimate),
+        plan=plan,
+        steps=steps,
+        request={"estimate": estimate, "seed": seed, "steps": steps, "rate": rate},
+    )
+    began = process_time()
+    folder = fit(training, out / f"{estimate}-{seed}")
+    spent = process_time() - began
+    return Outcome(
+        arm=estimate,
+        seed=seed,
+        steps=steps,
+        seconds=spent,
+        tracks={
+            SAMPLED: Track(before=tuple(sampled), after=tuple(right_chances(learner, world.held_out))),
+            GREEDY: Track(before=tuple(greedy), after=tuple(greedy_rights(learner, questions))),
+        },
+        folder=str(folder.path),
+    )
+
+
+def page(outcomes: Sequence[Outcome]) -> list[str]:
+    """What the page says."""
+    return [
+        "# GRPO, RLOO and REINFORCE on the small model",
+        "",
+        *table(outcomes, (SAMPLED, GREEDY)),
+        "",
+        "GRPO (arXiv:2402.03300), RLOO (arXiv:2402.14740) and REINFORCE with the batch's mean as baseline, "
+        "one gradient step a batch, no KL penalty. *Sampled* is the exact probability of the right answer at "
+        "temperature 1.",
+        "",
+        cost(outcomes),
+    ]
+
+
+def main() -> None:
+    """Run every estimate on every seed, and write the page."""
+    given = asked(__doc__)
+    outcomes = [run(given.work, seed=seed, estimate=one) for one in ESTIMATES for seed in given.seeds]
+    draw(outcomes, ("reward", "flat_groups"), given.out / "grpo.png", "Policy gradients: worth of samples")
+    write_page(given.out / "grpo.md", page(outcomes))
+
+
+if __name__ == "__main__":
+    main()

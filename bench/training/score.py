@@ -1,0 +1,163 @@
+"""SCoRe: what a second attempt gains over the first, and what becomes of it without stage I or the bonus.
+
+    cd bench && python -m training.score --out ../docs/results/training
+
+The warm model gains nothing by a second attempt: it repeats its answer, or breaks it as often as it mends
+it. Every arm has the same number of steps from the same weights, and 16 problems of 4 pairs a step.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import process_time
+
+import anyio
+
+from gadfly.concurrency import each
+from gadfly.prompts import Prompt
+from gadfly.recipes.solve.two_attempts import TwoAttempts
+from gadfly.records import Problem, Rollout, Sampling
+from gadfly.run.runner import roll_out, scored
+from gadfly.train.fit import Training, fit
+from gadfly.train.learner import Learner
+from gadfly.train.objectives.score_rl import ScoreRL
+from gadfly.train.online import Sampler
+from gadfly.train.online_attempts import OnAttempts, first_attempt
+from gadfly.train.plan import Plan
+from training.outcome import Outcome, Track, asked, cost, draw, lead_of, table, write_page
+from training.world import AGAIN, SAMPLING, SCORER, learner_of, make_world, warmed_up
+
+LOOK_AGAIN = Prompt(name="small-world/again", user=AGAIN)
+FIRST, SECOND = "first attempt right", "second attempt right"
+PROGRESS, BROKEN, MENDED = "second less first", "right to wrong", "wrong to right"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arm:
+    """A way to train second attempts."""
+
+    stage_one: float
+    """Share of the steps that stage I has."""
+    alpha: float
+    """Weight of the bonus for progress."""
+
+
+ARMS = {
+    "SCoRe": Arm(stage_one=0.5, alpha=10.0),
+    "without stage I": Arm(stage_one=0.0, alpha=10.0),
+    "without the bonus": Arm(stage_one=0.5, alpha=0.0),
+}
+
+
+def run(
+    out: Path, *, seed: int = 0, steps: int = 44, arm: str = "SCoRe", rate: float = 2e-4, held_out: int = 600
+) -> Outcome:
+    """One training, from the same warm model for every arm of a seed."""
+    world = make_world(held_out=held_out, seed=seed)
+    learner = learner_of(warmed_up(world, out, second_attempts=True), seed=seed, reference=True)
+    before = attempts(learner, world.held_out)
+    plan = Plan(steps=steps, batch=16, rate=rate, warmup=0.0, save_every=steps, seed=seed)
+    sampler = Sampler(
+        learner=learner,
+        solver=lambda model: TwoAttempts(model=model, again=LOOK_AGAIN, sampling=SAMPLING),
+        scorers={"exact": SCORER},
+        problems=world.train,
+        samples=4,
+        plan=plan,
+    )
+    batches = OnAttempts(
+        sampler=sampler,
+        reward="exact",
+        stage_one=round(ARMS[arm].stage_one * steps),
+        alpha=ARMS[arm].alpha,
+        baseline="group",
+    )
+    training = Training(
+        learner=learner,
+        objective=ScoreRL(strong=0.25),
+        batches=batches,
+        plan=plan,
+        steps=steps,
+        request={"arm": arm, "seed": seed, "steps": steps, "rate": rate},
+    )
+    began = process_time()
+    folder = fit(training, out / f"{arm.replace(' ', '-')}-{seed}")
+    spent = process_time() - began
+    after = attempts(learner, world.held_out)
+    return Outcome(
+        arm=arm,
+        seed=seed,
+        steps=steps,
+        seconds=spent,
+        tracks={name: Track(before=before[name], after=after[name]) for name in before},
+        folder=str(folder.path),
+    )
+
+
+def attempts(
+    learner: Learner, problems: Sequence[Problem], *, sampling: Sampling = SAMPLING
+) -> dict[str, tuple[float, ...]]:
+    """Two attempts at each problem; what cannot be read is not right."""
+    model = learner.sample("evaluated")
+    solver = TwoAttempts(model=model, again=LOOK_AGAIN, sampling=sampling)
+
+    async def one(problem: Problem) -> tuple[float, float]:
+        rollout = await roll_out(solver, problem, {"exact": SCORER})
+        return await _first_mark(rollout), float(rollout.value or 0.0)
+
+    async def every() -> list[tuple[float, float]]:
+        try:
+            return await each(one, problems)
+        finally:
+            await model.close()
+
+    both = anyio.run(every)
+    return {
+        FIRST: tuple(first for first, _ in both),
+        SECOND: tuple(second for _, second in both),
+        PROGRESS: tuple(second - first for first, second in both),
+        BROKEN: tuple(float(second < first) for first, second in both),
+        MENDED: tuple(float(second > first) for first, second in both),
+    }
+
+
+async def _first_mark(rollout: Rollout) -> float:
+    first = first_attempt(rollout)
+    return 0.0 if first is None else (await scored("exact", SCORER, rollout.problem, first)).value or 0.0
+
+
+def page(outcomes: Sequence[Outcome]) -> list[str]:
+    """What the page says."""
+    full = [one for one in outcomes if one.arm == "SCoRe"]
+    lines = [
+        "# SCoRe on the small model",
+        "",
+        *table(outcomes, (FIRST, SECOND, PROGRESS, BROKEN, MENDED)),
+        "",
+        "SCoRe (arXiv:2409.12917), both stages: alpha 10, light penalty 0.01, strong 0.25, baseline the "
+        "other samples of the problem. Answers at temperature 1; *right to wrong* and *wrong to right* are "
+        "shares of all problems. *Second less first* after training, SCoRe less each ablation:",
+        "",
+    ]
+    for arm in ARMS:
+        if arm != "SCoRe":
+            lead = lead_of(full, [one for one in outcomes if one.arm == arm], PROGRESS)
+            lines.append(f"- {arm}: **{lead.value:+.3f}** [{lead.low:+.3f}, {lead.high:+.3f}]")
+    return [*lines, "", cost(outcomes)]
+
+
+def main() -> None:
+    """Run every arm on every seed, and write the page."""
+    given = asked(__doc__)
+    outcomes = [run(given.work, seed=seed, arm=arm) for seed in given.seeds for arm in ARMS]
+    draw(
+        outcomes,
+        ("first", "second", "progress", "broken"),
+        given.out / "score.png",
+        "SCoRe: attempts as they were sampled in training",
+    )
+    write_page(given.out / "score.md", page(outcomes))
+
+
+if __name__ == "__main__":
+    main()
