@@ -28,14 +28,8 @@ from gadfly.records import (
 )
 from gadfly.run import run_sync
 from gadfly.scorers.text import Numeric
-from gadfly.train.from_critiques import (
-    corrections,
-    critiques,
-    judged_answers,
-    revisions,
-    stepwise,
-    weighted_steps,
-)
+from gadfly.train.from_critiques import critiques, judged_answers, stepwise, weighted_steps
+from gadfly.train.from_rewrites import corrections, revisions
 from gadfly.train.from_rollouts import (
     preferences,
     prompt_completions,

@@ -11,7 +11,7 @@ from gadfly.cli.exporting import USUAL_KEEPING, Keeping, write_rows
 from gadfly.cli.flags import flag
 from gadfly.cli.output import application
 from gadfly.errors import InputError
-from gadfly.train import from_critiques, from_rollouts
+from gadfly.train import from_critiques, from_rewrites, from_rollouts
 from gadfly.train.export import check_target
 from gadfly.train.rows import AnyRow
 from gadfly.train.sources import Oracle, read_runs
@@ -75,12 +75,12 @@ _MAKERS: dict[Kind, Maker] = {
     "ranked-preference": lambda f, o, d: from_rollouts.ranked_preferences(
         from_rollouts.rankings(read_runs(*f), judges_only=False, oracle=o, dropped=d), dropped=d
     ),
-    "revision": lambda f, o, d: from_critiques.revisions(read_runs(*f), oracle=o, dropped=d),
+    "revision": lambda f, o, d: from_rewrites.revisions(read_runs(*f), oracle=o, dropped=d),
     "unpaired": lambda f, o, d: from_rollouts.unpaired(read_runs(*f), oracle=o, dropped=d),
     "ranking": lambda f, o, d: from_rollouts.rankings(read_runs(*f), judges_only=False, oracle=o, dropped=d),
     "stepwise": lambda f, o, d: from_critiques.stepwise(read_runs(*f), oracle=o, dropped=d),
     "critique": lambda f, o, d: from_critiques.critiques(read_runs(*f), oracle=o, dropped=d),
     "judged": lambda f, o, d: from_critiques.judged_answers(read_runs(*f), oracle=o, dropped=d),
-    "correction": lambda f, o, d: from_critiques.corrections(read_runs(*f), oracle=o, dropped=d),
+    "correction": lambda f, o, d: from_rewrites.corrections(read_runs(*f), oracle=o, dropped=d),
     "vector-reward": lambda f, o, d: from_rollouts.vector_rewards(read_runs(*f), oracle=o, dropped=d),
 }

@@ -1,5 +1,6 @@
 """Training rows on this machine: weights opened, rows learned, the result written where models load it."""
 
+import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ class LocalTrainer:
         Raises:
             InputError: as `open_learner` and `fit`, or too few problems for some to be held out.
         """
+        gc.collect()  # weights of an earlier training may still hang in a cycle
         learned, apart = held_out(rows, self.holdout, seed=plan.seed)
         learner = open_learner(
             start,

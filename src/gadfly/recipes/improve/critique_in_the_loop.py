@@ -18,13 +18,14 @@ from gadfly.primitives.critics import AnswerKeyCritic
 from gadfly.primitives.reviewing import CHECK, REWRITE, ModelCritic, Reviewed
 from gadfly.protocols import Critic, Model
 from gadfly.records import Sampling
-from gadfly.train.from_critiques import asked, critiques, rewrites
+from gadfly.train.from_critiques import critiques
+from gadfly.train.from_rewrites import rewrites, taught_rewrites
 from gadfly.train.from_rollouts import prompt_completions
 from gadfly.train.improve import CRITIC
 from gadfly.train.plan import Plan
 from gadfly.train.round import Round
 from gadfly.train.rows import PromptCompletion
-from gadfly.train.sources import Sourced, answer_turn, problem_key
+from gadfly.train.sources import Sourced, problem_key
 
 SHORT = Sampling(max_tokens=128)
 
@@ -58,7 +59,7 @@ class CritiqueInTheLoop:
         learned = round.write(
             "critiques", critiques(seen, keep="agrees", oracle="mark"), critique_prompt=CHECK
         )
-        borrowed = round.write("rewrites", _borrowed(seen))
+        borrowed = round.write("rewrites", taught_rewrites(seen, prompt=REWRITE))
         right = round.write("right", _right(seen, self.per_problem))
         await round.train("sft", learned, plan=self.critic_plan, role=CRITIC)
         await round.train("sft", [borrowed, right], plan=self.plan)
@@ -98,29 +99,6 @@ def _right(seen: Sequence[Sourced], most: int) -> Iterator[PromptCompletion]:
     """Right drafts. The teacher's words are not in them, so they are nobody's secret."""
     for row in prompt_completions(seen, per_problem=most, oracle="mark"):
         yield row.model_copy(update={"lineage": row.lineage.model_copy(update={"oracle": False})})
-
-
-def _borrowed(seen: Sequence[Sourced]) -> Iterator[PromptCompletion]:
-    """Wrong drafts with their critique, each answered by a right draft of the same problem."""
-    right: dict[int, list[Sourced]] = {}
-    for one in seen:
-        if one.rollout.value == 1.0:
-            right.setdefault(problem_key(one.rollout.problem), []).append(one)
-    for one in seen:
-        answers = right.get(problem_key(one.rollout.problem), [])
-        draft, reviews = one.rollout.answer, list(one.critiques.values())
-        if draft is None or one.rollout.value == 1.0 or not answers or not reviews:
-            continue
-        model = answers[one.rollout.problem.draw[-1] % len(answers)].rollout.answer
-        if model is not None:
-            yield PromptCompletion(
-                prompt=asked(one, REWRITE, draft, reviews),
-                completion=(answer_turn(model),),
-                lineage=one.lineage(
-                    policy=model.author, author="answer key", saw_reference=True, oracle=True
-                ),
-                labelling_only=one.labelling(),
-            )
 
 
 def _won(found: Sequence[Sourced], solved: set[int]) -> int:
