@@ -53,7 +53,8 @@ from gadfly.train.saved_weights import SavedWeights, open_weights
 
 Kind = Literal["Q8_0", "F16", "F32"]
 
-_ARCHITECTURES = {"llama": MODEL_ARCH.LLAMA, "qwen2": MODEL_ARCH.QWEN2, "qwen3": MODEL_ARCH.QWEN3}
+ARCHITECTURES = {"llama": MODEL_ARCH.LLAMA, "qwen2": MODEL_ARCH.QWEN2, "qwen3": MODEL_ARCH.QWEN3}
+"""What can be written."""
 _FILE_TYPES = {
     "Q8_0": LlamaFileType.MOSTLY_Q8_0,
     "F16": LlamaFileType.MOSTLY_F16,
@@ -115,8 +116,8 @@ def export_gguf(folder: Path, *, like: Path, target: Path, kind: Kind = "Q8_0") 
 def _check_same_model(weights: SavedWeights, header: Header) -> None:
     """Raise where the weights belong to another model than the metadata, as far as shapes do not tell."""
     name, architecture, given = header.path.name, header.architecture, weights.config.get("model_type")
-    if architecture not in _ARCHITECTURES:
-        raise InputError(f"{name} is {architecture}; weights are exported for {', '.join(_ARCHITECTURES)}")
+    if architecture not in ARCHITECTURES:
+        raise InputError(f"{name} is {architecture}; weights are exported for {', '.join(ARCHITECTURES)}")
     if given != architecture:
         raise InputError(
             f"{weights.folder} holds a model of type {given}, and {name} is {architecture}: give the GGUF "
@@ -181,7 +182,7 @@ class _Plan:
     def _named(self) -> dict[str, str]:
         """The folder's tensors by their names in a GGUF file."""
         architecture, blocks = self.header.architecture, self._count("block_count")
-        names = get_tensor_name_map(_ARCHITECTURES[architecture], blocks)
+        names = get_tensor_name_map(ARCHITECTURES[architecture], blocks)
         named: dict[str, str] = {}
         for source in self.weights.shapes:
             if source.endswith(_PASSED_OVER):

@@ -8,21 +8,16 @@ NAME.gguf     the same weights for the embedded engines, where the first ones ca
 import re
 import shutil
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
 
 from gadfly.errors import InputError
 from gadfly.models.gguf import read_header
 from gadfly.models.transformers_weights import Source
 from gadfly.train.folder import ADAPTER, MODEL
+from gadfly.train.gguf_export import ARCHITECTURES, Kind, export_gguf
 from gadfly.train.learner import Learner
 
-_EXPORT = "gadfly.train.gguf_export"
-_KIND = "Q8_0"
-_EXPORTED = ("llama", "qwen2", "qwen3")
-"""Architectures that can be written as a GGUF file."""
+_KIND: Kind = "Q8_0"
 _FORMAT = re.compile(r"[.-](I?Q\d\w*|B?F16|F32)$", re.IGNORECASE)
 
 
@@ -46,7 +41,7 @@ def publish_weights(learner: Learner, folder: Path) -> str:
         if learner.policy.adapted:
             _replace(folder / ADAPTER, learner.save_adapter)
         if like is not None and target is not None:
-            _export(folder / MODEL, like, target)
+            export_gguf(folder / MODEL, like=like, target=target, kind=_KIND)
     learner.wait()
     return f"transformers:{folder / MODEL}" if target is None else f"embedded:{target}"
 
@@ -59,7 +54,7 @@ def gguf_like(source: Source) -> Path | None:
     path = source.path
     beside = sorted(path.parent.glob("*.gguf")) if path.is_dir() and path.name == MODEL else []
     like = path if path.is_file() else beside[0] if len(beside) == 1 else None
-    return like if like is not None and read_header(like).architecture in _EXPORTED else None
+    return like if like is not None and read_header(like).architecture in ARCHITECTURES else None
 
 
 def _gguf_name(like: Path) -> str:
@@ -80,15 +75,3 @@ def _replace(target: Path, write: Callable[[Path], None]) -> None:
         raise InputError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def _export(model: Path, like: Path, target: Path) -> None:
-    if find_spec(_EXPORT) is None:
-        raise InputError(
-            f"the weights are in {model}, but this version writes no GGUF files; "
-            f"use transformers:{model}, or train a folder of transformers"
-        )
-    if find_spec("gguf") is None:
-        raise InputError(f"the weights are in {model}; for a GGUF file of them: pip install 'gadfly[train]'")
-    export = cast(Callable[..., Path], import_module(_EXPORT).export_gguf)
-    export(model, like=like, target=target, kind=_KIND)

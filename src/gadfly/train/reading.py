@@ -34,8 +34,9 @@ from gadfly.train.rows import (
     Weighted,
 )
 
-_SHAPES = """prompt and completion; prompt, chosen and rejected; prompt, completion and label;
-prompt, completion, judgement and satisfactory; prompt, completions and labels (steps); messages"""
+_SHAPES = """prompt and completion; prompt, chosen and rejected; chosen and rejected (whole chats);
+prompt, completion and label; prompt, completion, judgement and satisfactory;
+prompt, completions and labels (steps); messages"""
 
 
 def read_rows(file: Path) -> Iterator[AnyRow]:
@@ -82,6 +83,8 @@ def _row(given: Mapping[str, Any]) -> AnyRow:
             kept[name] = given[name]
     if "messages" in names:
         return _talk(given, kept)
+    given = _with_prompt(given)
+    names = given.keys()
     if "prompt" not in names:
         raise InputError(f"its columns are {', '.join(names)}; known are {_SHAPES}")
     kept["prompt"] = _turns(given, "prompt", "user")
@@ -98,7 +101,9 @@ def _row(given: Mapping[str, Any]) -> AnyRow:
             **_only(kept, Stepwise),
         )
     if {"completions", "tiers"} <= names:
-        listed = [_turn(chat[0], "") for chat in given["completions"]]
+        chats = given["completions"]
+        authors = _authors(given, "completions", len(chats))
+        listed = [_turn(chat[0], author) for chat, author in zip(chats, authors, strict=True)]
         return RankedList(
             completions=tuple(listed),
             tiers=tuple(tuple(tier) for tier in given["tiers"]),
@@ -107,6 +112,23 @@ def _row(given: Mapping[str, Any]) -> AnyRow:
     if "completion" not in names:
         raise InputError(f"its columns are {', '.join(names)}; known are {_SHAPES}")
     return _single(given, kept)
+
+
+def _with_prompt(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A pair of whole chats with its prompt apart: what both begin with.
+
+    TRL calls such a prompt implicit. Some files give it as well, and repeat it in both chats.
+    """
+    sides = [given.get("chosen"), given.get("rejected")]
+    if not all(isinstance(side, list) and side for side in sides):
+        return given
+    chosen, rejected = cast("list[list[Mapping[str, str]]]", sides)
+    alike = 0
+    while alike < min(len(chosen), len(rejected)) - 1 and chosen[alike] == rejected[alike]:
+        alike += 1
+    if not alike or ("prompt" in given and chosen[0].get("role") == "assistant"):
+        return given
+    return {**given, "prompt": chosen[:alike], "chosen": chosen[alike:], "rejected": rejected[alike:]}
 
 
 def _single(given: Mapping[str, Any], kept: dict[str, Any]) -> AnyRow:
@@ -188,7 +210,7 @@ def _records(file: Path) -> Iterable[Mapping[str, Any]]:
             yield from _lines(file)
     except FileNotFoundError:
         raise InputError(f"no rows at {file}: `gadfly export` and `gadfly collect` write some") from None
-    except (pa.ArrowInvalid, UnicodeDecodeError, OSError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         raise InputError(f"{file} cannot be read: {error}") from error
 
 
