@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from gadfly.models.transformers_weights import locate
-from gadfly.records import content_digest
+from gadfly.records import Problem, content_digest
 from gadfly.run.manifest import describe
 from gadfly.train.fit import Examples, OnStep, Training, examples_of, fit
 from gadfly.train.folder import MODEL, TrainFolder
@@ -14,6 +14,8 @@ from gadfly.train.learner import Tuning, open_learner
 from gadfly.train.lessons import build_objective
 from gadfly.train.objective import RowObjective
 from gadfly.train.plan import Plan
+from gadfly.train.practice import Practice
+from gadfly.train.practising import practise
 from gadfly.train.publish import publish_weights
 from gadfly.train.round import Lesson, Trained, Weights
 from gadfly.train.rows import AnyRow
@@ -65,6 +67,16 @@ class LocalTrainer:
         if not folder.finished:
             folder.finish(model=publish_weights(learner, out))
         return _trained(folder, tokens=_tokens(examples, objective, plan, steps))
+
+    def practise(self, start: str, practice: Practice, problems: Sequence[Problem], out: Path, /) -> Trained:
+        """Train on what the weights answer meanwhile, going on where an earlier session stopped.
+
+        Raises:
+            InputError: as `practising.practise`.
+        """
+        return practise(
+            start, practice, problems, out, tuning=self.tuning, device=self.device, on_step=self.on_step
+        )
 
 
 def _trained(folder: TrainFolder, *, tokens: int) -> Trained:
