@@ -10,6 +10,7 @@ from support.loop_rounds import Diary, number, one_round, tools
 
 from gadfly.models.scripted import Scripted
 from gadfly.recipes.improve.constitutional_rounds import ConstitutionalRounds
+from gadfly.recipes.improve.cut_online import CutOnline
 from gadfly.recipes.improve.ilf_rounds import IlfRounds
 from gadfly.recipes.improve.meta_rewarding import MetaRewarding
 from gadfly.recipes.improve.scrit import Scrit
@@ -18,7 +19,7 @@ from gadfly.recipes.improve.self_rewarding import SelfRewarding
 from gadfly.recipes.improve.self_taught_evaluator import JUDGE, SelfTaughtEvaluator
 from gadfly.records import Problem, Request
 from gadfly.train.improve import CRITIC, Loop
-from gadfly.train.rows import Preference
+from gadfly.train.rows import JudgedRow, Preference
 
 PROBLEMS = sums(6)
 
@@ -144,6 +145,17 @@ def criticising(heard: list[str] | None = None) -> Scripted:
     return plays(("right_answer", beside), ("Your earlier answer", correct), ("What is", draft), heard=heard)
 
 
+def judging(heard: list[str] | None = None) -> Scripted:
+    """Says what is wrong with answers of its own to odd numbers; of 0 it says nothing clear."""
+
+    def check(request: Request) -> str:
+        k = number(request)
+        said = f"It should be {k + 1}.\nVERDICT: incorrect" if k % 2 else "Well.\nVERDICT: correct"
+        return "Well." if k == 0 else said
+
+    return plays(("Is the answer right?", check), ("What is", draft), heard=heard)
+
+
 @dataclass(frozen=True)
 class Played:
     """A loop, a model that can play it, and a reply to everything that leaves it without rows."""
@@ -163,6 +175,7 @@ LOOPS = {
     "self-rewarding": Played(SelfRewarding(marks=1), marking, "SCORE: 3"),
     "meta-rewarding": Played(MetaRewarding(), marking, "SCORE: 3"),
     "self-taught-evaluator": Played(SelfTaughtEvaluator(traces=4), comparing, "CHOICE: A"),
+    "cut-online": Played(CutOnline(samples=1), judging, "Hm."),
     "scrit": Played(Scrit(samples=2), criticising, "VERDICT: incorrect", blind=False),
 }
 EVERY = pytest.mark.parametrize("played", LOOPS.values(), ids=LOOPS)
@@ -336,6 +349,22 @@ def test_an_evaluator_learns_verdicts_that_agree_with_the_known_order_in_both_or
             else asked.index("Other") < asked.index("Draw")
         )
     assert [said[-1] for _, said in diary.taught] == ["A", "B"] * 3
+
+
+def test_cut_learns_from_judgements_of_the_newest_answers(tmp_path: Path) -> None:
+    diary = Diary()
+    one_round(CutOnline(samples=1, alpha=0.5), PROBLEMS, tmp_path, tools(judging(), diary))
+    ((lesson, rows, start),) = diary.lessons
+    assert (lesson.objective, start) == ("cut", "base")
+    assert lesson.settings == {"threshold": 1.1, "alpha": 0.5}
+    judged = [row for row in rows if isinstance(row, JudgedRow)]
+    assert [(row.prompt[0].content, row.satisfactory) for row in judged] == [
+        (f"What is {k} + 1?", k % 2 == 0) for k in range(1, 6)
+    ]
+    assert [row.completion.content for row in judged if not row.satisfactory] == [
+        f"Draw []: {k}" for k in (1, 3, 5)
+    ]
+    assert judged[0].judgement.content == "It should be 2.\nVERDICT: incorrect"
 
 
 def test_scrit_keeps_critiques_that_lead_to_right_corrections_and_hides_the_reference(tmp_path: Path) -> None:

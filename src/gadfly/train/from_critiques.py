@@ -257,7 +257,7 @@ def rewrites(
     oracle: Oracle = "refuse",
     dropped: Dropped = None,
 ) -> Iterator[PromptCompletion]:
-    """Rewrites as answers to the prompt that asked for them: how to mend a draft by what a critic says.
+    """Rewrites as answers to the prompt that asked for them: how to mend a draft by a critique.
 
     Args:
         rollouts: A solver's that rewrites its answers.
