@@ -19,8 +19,8 @@ from gadfly.prompts import Prompt
 from gadfly.protocols import Critic
 from gadfly.records import Sampling
 from gadfly.train.from_critiques import critiques
-from gadfly.train.from_rewrites import rewrites
 from gadfly.train.from_own_feedback import accepted, accepts
+from gadfly.train.from_rewrites import rewrites
 from gadfly.train.plan import Plan
 from gadfly.train.round import Round
 from gadfly.train.sources import Sourced
