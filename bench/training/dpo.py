@@ -8,15 +8,14 @@ pair. Held-out pairs are of words that neither split has.
 
 from collections.abc import Sequence
 from pathlib import Path
-from time import process_time
 
 import torch
 
-from gadfly.train.fit import Training, examples_of, fit
+from gadfly.train.fit import Training, examples_of
 from gadfly.train.learner import Learner
 from gadfly.train.objectives.preference import Pair, PreferencePairs
 from gadfly.train.plan import Plan
-from training.outcome import Outcome, Track, asked, cost, draw, table, write_page
+from training.outcome import Outcome, Track, asked, cost, draw, every, place, table, timed_fit, write_page
 from training.world import (
     answer_of,
     greedy_rights,
@@ -70,9 +69,8 @@ def run(out: Path, *, seed: int = 0, steps: int = 50, arm: str = "dpo", rate: fl
         request={"arm": arm, "seed": seed, "steps": steps, "rate": rate},
         rows=len(examples.kept),
     )
-    began = process_time()
-    folder = fit(training, out / f"{arm}-{seed}")
-    spent = process_time() - began
+    folder = place(out, arm, seed)
+    spent = timed_fit(training, folder)
     after = seen()
     return Outcome(
         arm=arm,
@@ -80,7 +78,7 @@ def run(out: Path, *, seed: int = 0, steps: int = 50, arm: str = "dpo", rate: fl
         steps=steps,
         seconds=spent,
         tracks={name: Track(before=before[name], after=after[name]) for name in before},
-        folder=str(folder.path),
+        folder=str(folder),
     )
 
 
@@ -116,7 +114,7 @@ def page(outcomes: Sequence[Outcome]) -> list[str]:
 def main() -> None:
     """Run every arm on every seed, and write the page."""
     given = asked(__doc__)
-    outcomes = [run(given.work, seed=seed, arm=arm) for arm in ARMS for seed in given.seeds]
+    outcomes = every(given, ARMS, lambda arm, seed: run(given.work, seed=seed, arm=arm))
     draw(
         outcomes,
         ("accuracy", "margin", "chosen_logprob", "rejected_logprob"),

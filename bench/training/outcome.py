@@ -3,10 +3,12 @@
 # (matplotlib leaves its keyword arguments untyped.)
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from time import process_time
+from typing import TypeVar
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,7 +19,11 @@ from gadfly.metrics.measurement import Measurement
 from gadfly.records import Record
 from gadfly.run.figures import STYLE
 from gadfly.run.palette import ARMS, GRID, INK, MUTED, PAPER
-from gadfly.train.folder import read_log
+from gadfly.train.export import write_whole
+from gadfly.train.fit import Training, fit
+from gadfly.train.folder import STATE, read_log
+
+E = TypeVar("E")
 
 
 class Track(Record):
@@ -33,8 +39,9 @@ class Outcome(Record):
     arm: str
     seed: int
     steps: int
-    seconds: float
-    """Processor time of training and sampling, warm-up and evaluation left out."""
+    seconds: float | None
+    """Processor time of training and sampling, warm-up and evaluation left out; None where a training that
+    had been cut off was finished."""
     tracks: Mapping[str, Track]
     folder: str
     """Where its log is."""
@@ -48,6 +55,42 @@ class Change:
     after: Measurement
     change: Measurement
     """After less before, case by case."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the command line says."""
+
+    out: Path
+    work: Path
+    seeds: tuple[int, ...]
+
+
+def place(work: Path, arm: str, seed: int) -> Path:
+    """Where one training's log and outcome stand."""
+    return work / f"{arm.replace(' ', '-')}-{seed}"
+
+
+def every(given: Asked, arms: Iterable[str], run: Callable[[str, int], Outcome]) -> list[Outcome]:
+    """Each arm on each seed; an outcome that is there already is read."""
+    found: list[Outcome] = []
+    for seed in given.seeds:
+        for arm in arms:
+            file = place(given.work, arm, seed) / "outcome.json"
+            if file.exists():
+                found.append(Outcome.model_validate_json(file.read_bytes()))
+                continue
+            found.append(run(arm, seed))
+            write_whole(file, found[-1].model_dump_json() + "\n")
+    return found
+
+
+def timed_fit(training: Training[E], folder: Path) -> float | None:
+    """Train in a folder; processor seconds, None where it went on from a checkpoint."""
+    fresh = not (folder / STATE).exists()
+    began = process_time()
+    fit(training, folder)
+    return process_time() - began if fresh else None
 
 
 def change_of(outcomes: Sequence[Outcome], name: str) -> Change:
@@ -95,10 +138,10 @@ def table(outcomes: Sequence[Outcome], names: Sequence[str]) -> list[str]:
 
 def cost(outcomes: Sequence[Outcome]) -> str:
     """Processor seconds a training, arm by arm."""
-    parts = (
-        f"{arm} {fmean(one.seconds for one in ones):.0f} s for {ones[0].steps} steps"
-        for arm, ones in by_arm(outcomes).items()
-    )
+    parts: list[str] = []
+    for arm, ones in by_arm(outcomes).items():
+        spent = [one.seconds for one in ones if one.seconds is not None]
+        parts += [f"{arm} {fmean(spent):.0f} s for {ones[0].steps} steps"] if spent else []
     return "Processor time of one training, one thread, sampling included: " + "; ".join(parts) + "."
 
 
@@ -130,23 +173,14 @@ def draw(outcomes: Sequence[Outcome], names: Sequence[str], out: Path, title: st
         FigureCanvasAgg(figure).print_png(out, metadata={"Software": "gadfly"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What the command line says."""
-
-    out: Path
-    work: Path
-    seeds: tuple[int, ...]
-
-
 def asked(about: str | None) -> Asked:
     """Read the command line of an experiment."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("docs/results/training"), help="page and picture")
     parser.add_argument("--work", type=Path, default=Path("/tmp/gadfly-training"), help="weights and logs")
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     given = parser.parse_args()
-    return Asked(out=given.out, work=given.work, seeds=tuple(range(given.seeds)))
+    return Asked(out=given.out, work=given.work, seeds=tuple(given.seeds))
 
 
 def write_page(file: Path, lines: Sequence[str]) -> None:

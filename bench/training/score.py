@@ -9,7 +9,6 @@ it. Every arm has the same number of steps from the same weights, and 16 problem
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import process_time
 
 import anyio
 
@@ -18,13 +17,25 @@ from gadfly.prompts import Prompt
 from gadfly.recipes.solve.two_attempts import TwoAttempts
 from gadfly.records import Problem, Rollout, Sampling
 from gadfly.run.runner import roll_out, scored
-from gadfly.train.fit import Training, fit
+from gadfly.train.fit import Training
 from gadfly.train.learner import Learner
 from gadfly.train.objectives.score_rl import ScoreRL
 from gadfly.train.online import Sampler
 from gadfly.train.online_attempts import OnAttempts, first_attempt
 from gadfly.train.plan import Plan
-from training.outcome import Outcome, Track, asked, cost, draw, lead_of, table, write_page
+from training.outcome import (
+    Outcome,
+    Track,
+    asked,
+    cost,
+    draw,
+    every,
+    lead_of,
+    place,
+    table,
+    timed_fit,
+    write_page,
+)
 from training.world import AGAIN, SAMPLING, SCORER, learner_of, make_world, warmed_up
 
 LOOK_AGAIN = Prompt(name="small-world/again", user=AGAIN)
@@ -80,9 +91,8 @@ def run(
         steps=steps,
         request={"arm": arm, "seed": seed, "steps": steps, "rate": rate},
     )
-    began = process_time()
-    folder = fit(training, out / f"{arm.replace(' ', '-')}-{seed}")
-    spent = process_time() - began
+    folder = place(out, arm, seed)
+    spent = timed_fit(training, folder)
     after = attempts(learner, world.held_out)
     return Outcome(
         arm=arm,
@@ -90,7 +100,7 @@ def run(
         steps=steps,
         seconds=spent,
         tracks={name: Track(before=before[name], after=after[name]) for name in before},
-        folder=str(folder.path),
+        folder=str(folder),
     )
 
 
@@ -149,7 +159,7 @@ def page(outcomes: Sequence[Outcome]) -> list[str]:
 def main() -> None:
     """Run every arm on every seed, and write the page."""
     given = asked(__doc__)
-    outcomes = [run(given.work, seed=seed, arm=arm) for seed in given.seeds for arm in ARMS]
+    outcomes = every(given, ARMS, lambda arm, seed: run(given.work, seed=seed, arm=arm))
     draw(
         outcomes,
         ("first", "second", "progress", "broken"),

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -335,9 +336,22 @@ async def test_a_closed_model_opens_again(folder: Path) -> None:
 # ---------------------------------------------------------------- naming and loading
 
 
-async def test_the_id_names_weights_and_precision(folder: Path, tmp_path: Path) -> None:
-    import shutil
+async def test_weights_that_were_replaced_never_answer_under_the_old_name(
+    folder: Path, tmp_path: Path
+) -> None:
+    latest = tmp_path / "latest"
+    shutil.copytree(folder, latest)
+    model = load(str(latest), {"device": "cpu"})
+    before = model.id
+    assert (await model.complete(asking("Hello", max_tokens=1))).model == before
+    await model.close()
+    transformers.LlamaForCausalLM(transformers.AutoConfig.from_pretrained(latest)).save_pretrained(latest)
+    with pytest.raises(InputError, match=r"latest has been replaced .* load it anew"):
+        await model.complete(asking("Hello"))
+    assert load(str(latest), {"device": "cpu"}).id != before
 
+
+async def test_the_id_names_weights_and_precision(folder: Path, tmp_path: Path) -> None:
     model = load(str(folder), {})
     name, digest = model.id.removesuffix(":float32").split("@")
     assert name == "transformers:tiny-llama"

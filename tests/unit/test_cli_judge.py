@@ -1,5 +1,6 @@
 """`gadfly judge`, `gadfly critics` and `gadfly reproduce` end to end."""
 
+import io
 import json
 from collections.abc import Generator
 from pathlib import Path
@@ -236,3 +237,35 @@ def test_a_published_number_that_was_changed_differs_and_the_code_is_one() -> No
     ended = gadfly("reproduce", "pandalm", "--data", "data")
     assert "published.json" in ended.err
     assert "Traceback" not in ended.err
+
+
+# ---------------------------------------------------------------- people
+
+
+def test_people_judge_over_several_sessions_and_nothing_is_asked_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rows = [{"q": f"{n} + 5?", "a": str(n + 5 + n % 2), "ok": 1 - n % 2} for n in range(4)]
+    Path("s.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    words = ("judge", "s.jsonl", "--map", "problem=q,answer=a,gold=ok", "--judge")
+    queued = (*words, "queued-person:folder=waiting", "--out", "queued")
+    first = gadfly(*queued)
+    assert first.code == 1
+    assert "nobody has answered yet" in first.err
+    assert "asks nothing twice" in first.err
+    asked = [json.loads(line)["id"] for line in Path("waiting/queue.jsonl").read_text().splitlines()]
+    answers = [{"id": name, "verdict": "correct"} for name in asked[:3]]
+    Path("waiting/answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers))
+    second = gadfly(*queued)
+    assert second.code == 0, second.err
+    assert "4 judgements of 4 items, 1 unscored" in second.out
+    assert len(Path("waiting/queue.jsonl").read_text().splitlines()) == 4
+
+    lines = "VERDICT: correct\n\nVERDICT: incorrect\n\n"
+    at_terminal = (*words, "person", "--out", "typed")
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    assert "2 unscored" in gadfly(*at_terminal).out
+    monkeypatch.setattr("sys.stdin", io.StringIO(lines))
+    last = gadfly(*at_terminal)
+    assert "4 judgements of 4 items, 0 unscored" in last.out
+    assert last.out.count("Your critique") == 2

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from support.commands import gadfly
 
 from gadfly.cli import errors, main, output
@@ -126,6 +127,26 @@ def test_a_closed_pipe_is_no_error() -> None:
     os.close(writing)
     assert done.stderr == ""
     assert done.returncode == errors.UNREAD
+
+
+def test_many_columns_in_a_narrow_terminal_become_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(output, "console", lambda: Console(width=40, force_terminal=False))
+    output.print_table(tuple("abcdef"), [("[x]", "word " * 10, "two", "", "three", "four")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "[x]"
+    assert all(len(line) <= 40 for line in lines)
+    assert [line.strip() for line in lines[-3:]] == ["c: two", "e: three", "f: four"]
+
+
+def test_recipes_of_one_file_are_told_apart_in_the_listing() -> None:
+    said = [
+        line.split("judge", 1)[-1].strip() for line in gadfly("recipes", "--room", "judge").out.splitlines()
+    ]
+    assert len(set(said)) == len(said)
+    assert any("incorrect where the answer is no JSON of the schema" in line for line in said)
 
 
 @pytest.mark.parametrize("listing", ["recipes", "benchmarks", "models", "systems"])

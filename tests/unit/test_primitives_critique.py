@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from gadfly.errors import InputError, ToolError
+from gadfly.errors import InputError, ToolError, WaitingForPerson
 from gadfly.models.scripted import Scripted
 from gadfly.primitives import PersonCritic, ScorerCritic, ToolCritic, critique
 from gadfly.prompts import Prompt
@@ -196,15 +196,23 @@ async def test_a_person_writes_lines_up_to_an_empty_one() -> None:
     assert "It is 6." in shown[0]
 
 
-async def test_a_person_who_says_nothing_gives_no_verdict() -> None:
+async def test_a_terminal_that_is_closed_before_a_word_loses_nothing() -> None:
     critic, _ = person([])
+    with pytest.raises(WaitingForPerson, match="closed before an answer"):
+        await critic(PROBLEM, ANSWER)
+    critic, _ = person(["VERDICT: correct"])
+    assert (await critic(PROBLEM, ANSWER)).verdict == "correct"
+
+
+async def test_a_person_who_says_nothing_gives_no_verdict() -> None:
+    critic, _ = person([""])
     said = await critic(PROBLEM, ANSWER)
     assert (said.verdict, said.text) == (None, "")
     assert said.failure is not None
 
 
 async def test_an_answer_shown_to_a_person_cannot_drive_the_terminal() -> None:
-    critic, shown = person([])
+    critic, shown = person([""])
     await critic(PROBLEM, Candidate(text="\x1b[2J\x9b1A\u202ewrong\rright", author="m"))
     assert "\x1b" not in shown[0]
     assert "\x9b" not in shown[0]

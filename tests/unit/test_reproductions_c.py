@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from gadfly.errors import InputError
+from gadfly.metrics.preference import length_feature
 from gadfly.reproductions import alpaca_eval, judgebench, llmbar, pandalm
 from gadfly.reproductions.check import Check, Note, Reproduction
 
@@ -493,13 +494,36 @@ def test_all_of_alpaca_eval_comes_out_or_is_shown_to_be_wrong() -> None:
     assert sum(float(check.ours or 0) for check in follow) == 43335
 
 
-def test_a_pinned_contradiction_covers_that_number_only(
-    alpaca: Alpaca, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_erratum_covers_that_number_only(alpaca: Alpaca, monkeypatch: pytest.MonkeyPatch) -> None:
     name, column = "one: length_controlled_winrate", "length_controlled_winrate"
     ours = float(str(alpaca.board["one"][column]))
-    monkeypatch.setattr(alpaca_eval, "CONTRADICTIONS", {("one", column, 12.5): (ours, "of another fit")})
+    monkeypatch.setattr(alpaca_eval, "ERRATA", {("one", column, 12.5): (ours, "of another fit")})
     alpaca.board["one"][column] = 12.5
     assert alpaca.checks()[name].upstream == "of another fit"
     alpaca.board["one"][column] = 12.51
     assert alpaca.checks()[name].status == "differing"
+
+
+def test_a_line_of_another_fit_is_one_whose_weights_fit_the_run_and_give_neither_number(
+    alpaca: Alpaca,
+) -> None:
+    columns = ("length_controlled_winrate", "lc_standard_error")
+    for column in columns:
+        alpaca.board["one"][column] = float(str(alpaca.board["one"][column])) + 0.1
+    # The weights of this toy do not fit its preferences: both numbers are unexplained.
+    assert {alpaca.checks()[f"one: {column}"].status for column in columns} == {"differing"}
+    apart = [chance_of("one", number) for number in range(4)]
+    for row, wanted in zip(alpaca.rows, apart, strict=False):
+        row |= {"pref": 1 + wanted, "lp_m": None, "lp_M": None}
+    fitted = alpaca.checks()
+    assert {fitted[f"one: {column}"].status for column in columns} == {"known upstream error"}
+    assert "the line comes from another fit" in fitted["one: lc_standard_error"].upstream
+    alpaca.board["one"] |= {"lc_standard_error": controlled("one")["lc_standard_error"]}
+    assert alpaca.checks()["one: length_controlled_winrate"].status == "differing"
+
+
+def chance_of(model: str, number: int) -> float:
+    """What the weights of a model predict for its own pair."""
+    by_length, by_difficulty, term = WEIGHTS[model]
+    lengths = length_feature([90 + 7 * place for place in range(4)], [100 + place for place in range(4)])
+    return logistic(term + by_length * lengths[number] + by_difficulty * HARD[number])

@@ -1,6 +1,8 @@
 """`gadfly recipes`, `models` and `systems`: what there is."""
 
 import dataclasses
+import inspect
+from collections import Counter
 
 from gadfly.cli.output import AsJson, Words, application, matches, print_json, print_table
 from gadfly.models.load import list_models
@@ -39,9 +41,15 @@ def recipe_listing(words: Words = None, /, *, room: Room | None = None, as_json:
     if as_json:
         print_json([_recipe(entry) for entry in found])
         return
+    shared = Counter(entry.summary for entry in list_recipes())
+    # Recipes of one file have its words in common; what tells them apart is said of each class.
+    does = {
+        entry.name: _after_colon(entry.summary) if shared[entry.summary] == 1 else _own_words(entry)
+        for entry in found
+    }
     print_table(
         ("recipe", "room", "what it does", "paper"),
-        [(e.name, e.room, _after_colon(e.summary), ", ".join(f"arXiv:{p}" for p in e.papers)) for e in found],
+        [(e.name, e.room, does[e.name], ", ".join(f"arXiv:{p}" for p in e.papers)) for e in found],
     )
 
 
@@ -107,6 +115,11 @@ def system_listing(
         ("id", "title", "room", "status", "command"),
         [(str(e.id), e.title, e.room or "", e.status, e.command) for e in found],
     )
+
+
+def _own_words(entry: RecipeEntry) -> str:
+    said = (inspect.getdoc(entry.recipe) or "").partition("\n")[0].rstrip(".")
+    return said[:1].lower() + said[1:]
 
 
 def _after_colon(summary: str) -> str:

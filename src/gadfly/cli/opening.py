@@ -16,7 +16,7 @@ from gadfly.benchmarks.audit import audit, hole_warnings
 from gadfly.benchmarks.load import Limited, load_benchmark
 from gadfly.cli.flags import Asking
 from gadfly.cli.output import note
-from gadfly.errors import GadflyError, InputError
+from gadfly.errors import GadflyError, InputError, WaitingForPerson
 from gadfly.models.budgeted import Budget
 from gadfly.models.load import Bounded, default_cache, load_model, open_cache
 from gadfly.protocols import Benchmark, Closing, Model
@@ -121,6 +121,11 @@ def stopped(out: Path) -> KeyboardInterrupt:
 def all_failed(run: Path) -> GadflyError:
     """What ends a command that got no answer at all: how often each error came, and the first one's words."""
     failures = [rollout.failure for rollout in read_rollouts(run) if rollout.failure is not None]
+    if failures and all(failure.type == WaitingForPerson.__name__ for failure in failures):
+        return GadflyError(
+            f"nobody has answered yet: {failures[0].message}\n"
+            "the same command goes on with what is answered by then, and asks nothing twice"
+        )
     counts = Counter(f"{failure.boundary}/{failure.type}" for failure in failures)
     why = ", ".join(f"{count} {name}" for name, count in counts.items())
     first = f": {failures[0].message}" if failures else ""

@@ -7,12 +7,15 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 Words = Annotated[str | None, Parameter(help="Only those that mention these words.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Print JSON.")]
 
+_COLUMNS = 4
+"""Columns that a narrow terminal can still hold side by side, on several lines."""
 _PIPED = 100
 """Columns where the output is no terminal."""
 
@@ -34,7 +37,10 @@ def note(text: str, style: str = "dim") -> None:
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A plain table; cells are text, never markup. Piped, every row is one line."""
+    """A plain table; cells are text, never markup. Piped, every row is one line.
+
+    In a terminal too narrow for many columns, every row is a name with a line for each other cell.
+    """
     cells = [[" ".join(cell.split()) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         lines = [list(headings), *cells]
@@ -43,12 +49,27 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
             padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
             print("  ".join(padded).rstrip())  # noqa: T201
         return
+    natural = sum(
+        max(len(line[column]) + 2 for line in [headings, *cells]) for column in range(len(headings))
+    )
+    if len(headings) > _COLUMNS and natural > console().width:
+        _print_cards(headings, cells)
+        return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in headings:
         table.add_column(heading, overflow="fold")
     for row in cells:
         table.add_row(*map(Text, row))
     console().print(table)
+
+
+def _print_cards(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    screen = console()
+    for name, *cells in rows:
+        screen.print(Text(name, "bold"))
+        for heading, cell in zip(headings[1:], cells, strict=True):
+            if cell:
+                screen.print(Padding(Text.assemble((f"{heading}: ", "dim"), cell), (0, 0, 0, 2)))
 
 
 def print_json(value: object) -> None:

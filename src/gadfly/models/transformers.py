@@ -18,7 +18,7 @@ from gadfly.errors import InputError, ServerFailed, UnsupportedError
 from gadfly.models.options import OptionReader
 from gadfly.models.transformers_batch import Reading, Writing
 from gadfly.models.transformers_engine import Engine, Job
-from gadfly.models.transformers_weights import DTYPES, Loaded, Source, locate, read
+from gadfly.models.transformers_weights import DTYPES, Loaded, Source, check_unchanged, locate, read
 from gadfly.records import Completion, Request, Tokens, Usage
 from gadfly.trace import elapsed
 
@@ -160,11 +160,16 @@ class Transformers:
 
     @cached_property
     def _id(self) -> str:
-        return f"transformers:{self.source.name}:{self.dtype}"
+        return f"transformers:{self._weights}:{self.dtype}"
+
+    @cached_property
+    def _weights(self) -> str:
+        return self.source.name
 
     @cached_property
     def _engine(self) -> Engine:
         def start() -> Loaded:
+            check_unchanged(self.source, self._weights)
             return read(self.source, dtype=self.dtype, device=self.device)
 
         return Engine(start, size=self.batch, context=self.context)

@@ -118,6 +118,16 @@ def locate(target: str) -> Source:
     return Source(path=folder, label=label.replace(".", "-"))
 
 
+def check_unchanged(source: Source, name: str) -> None:
+    """Weights are about to be read: see `gadfly.models.gguf.check_unchanged`.
+
+    Raises:
+        InputError: training has written other weights there since they were named.
+    """
+    if source.name != name:
+        raise InputError(f"{source.path} has been replaced since this model was named ({name}): load it anew")
+
+
 def _fetch(name: str) -> Path:
     try:
         return Path(cast(Any, huggingface_hub).snapshot_download(name, allow_patterns=list(_WANTED)))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import anyio
 import anyio.to_thread
 
-from gadfly.errors import ParseError, boundary
+from gadfly.errors import ParseError, WaitingForPerson, boundary
 from gadfly.parsing import read_findings, read_verdict
 from gadfly.parsing.answers import final_answer
 from gadfly.primitives.critique import Target, said
@@ -144,7 +144,11 @@ class PersonCritic:
 
     @primitive
     async def __call__(self, problem: Problem, target: Target, /) -> Critique:
-        """Ask the person; other rollouts go on meanwhile."""
+        """Ask the person; other rollouts go on meanwhile.
+
+        Raises:
+            WaitingForPerson: the terminal was closed before a word came; a later session asks again.
+        """
         async with self.turn:
             text = await anyio.to_thread.run_sync(self._ask, problem.text, said(target))
         verdict, failure = None, None
@@ -169,6 +173,8 @@ class PersonCritic:
             try:
                 line = self.read_line("> ")
             except EOFError:
+                if not lines:
+                    raise WaitingForPerson("the terminal was closed before an answer came") from None
                 break
             if not line.strip():
                 break

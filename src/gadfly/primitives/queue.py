@@ -94,7 +94,8 @@ class QueuedPersonCritic:
             await self._run(self._enqueue, question)
         while found is None:
             if not self.wait:
-                raise WaitingForPerson(f"question {question.id} is in {self.folder.name}, not answered yet")
+                place = f"{self.folder.name}/answers.jsonl"
+                raise WaitingForPerson(f"{place} has no line yet for question {question.id} of queue.jsonl")
             await anyio.sleep(self.every)
             found = await self._answer(question.id)
         return _critique(target, found, self.name)

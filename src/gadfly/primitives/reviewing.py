@@ -54,6 +54,8 @@ class Reviewed:
     rewrite: Prompt = REWRITE
     rewrites: bool = True
     """False: the draft is criticised and stays; what the critic said is in the rollout."""
+    looks_again: bool = False
+    """Whether the critic says of a rewrite too what it thinks."""
     sampling: Sampling = Sampling()
     """Of the draft."""
     rewriting: Sampling | None = None
@@ -70,11 +72,8 @@ class Reviewed:
         review = await self.critic(problem, draft)
         if review.accepts or not self.rewrites:
             return draft
-        return await refine(
-            self.model,
-            problem,
-            draft,
-            [review],
-            prompt=self.rewrite,
-            sampling=self.rewriting or self.sampling,
-        )
+        rewriting = self.rewriting or self.sampling
+        new = await refine(self.model, problem, draft, [review], prompt=self.rewrite, sampling=rewriting)
+        if self.looks_again:
+            await self.critic(problem, new)
+        return new

@@ -16,7 +16,7 @@ from gadfly.records import Record
 Room: TypeAlias = Literal["solve", "judge", "collect", "improve", "study", "benchmark"]
 Status: TypeAlias = Literal["running", "planned", "outside"]
 
-_COMMANDS = {"judge": "judge BENCHMARK --judge", "collect": "collect"}
+_COMMANDS = {"judge": "judge BENCHMARK --judge", "collect": "collect", "improve": "improve"}
 """What runs a recipe, by its room; `run` for all others."""
 
 

@@ -132,13 +132,17 @@ def _coverage(health: Health) -> Sheet:
 
 def _critics(health: Health) -> Sheet:
     rows: list[Row] = []
+    several = sum(bool(arm.critics) for arm in health.arms) > 1
     for arm in health.arms:
         for one in arm.critics:
             f1, gain = one.detection_f1, one.correction_gain
             oracle = " ORACLE" if one.saw_reference else ""
+            state = (
+                f"trained, {_round(one.round)}" if one.round > 1 else "trained" if one.round else "untrained"
+            )
             rows.append(
                 (
-                    f"{arm.name}, {_round(one.round)}{oracle}",
+                    (f"{arm.name}, " if several else "") + state + oracle,
                     "–" if f1 is None else _share(f1.found),
                     _points(None if f1 is None else f1.base),
                     _points(None if gain is None else gain.found),
@@ -150,7 +154,9 @@ def _critics(health: Health) -> Sheet:
         "critic", "detection F1 %", "vs before", "correction gain", "vs before", "right→wrong", "wrong→right",
     )  # fmt: skip
     about = "On the same held-out answers, before and after training."
-    return Sheet(title="The critic", about=about, headings=headings, rows=tuple(rows), brief=tuple(range(7)))
+    return Sheet(
+        title="The critic", about=about, headings=headings, rows=tuple(rows), brief=(0, 1, 3, 4, 5, 6)
+    )
 
 
 def _reward(health: Health) -> Sheet:

@@ -13,10 +13,12 @@ from itertools import combinations, permutations
 from typing import Literal, Protocol, runtime_checkable
 
 from gadfly.primitives.generate import split_steps
+from gadfly.prompts import Prompt
 from gadfly.records import Candidate, Critique, Problem, Ranking, Score
 from gadfly.run.judging import first_wrong_step
 from gadfly.train.rows import (
     CRITIQUE,
+    PROBLEM,
     AnyRow,
     Correction,
     CritiqueRow,
@@ -26,6 +28,7 @@ from gadfly.train.rows import (
     PromptCompletion,
     Stepwise,
     Turn,
+    Turns,
     VectorReward,
 )
 from gadfly.train.sources import Oracle, Sourced, admitted, answer_turn, note
@@ -237,6 +240,17 @@ class RowMaker:
         asked = CRITIQUE.render({"problem": problem, "answer": answer.text})
         both = f"{self.source.prompt[-1].author}+{answer.author}"
         return tuple(Turn(role=turn.role, content=turn.content, author=both) for turn in asked)
+
+    def asked(self, prompt: Prompt, *, answer: str = "", first: str = "", second: str = "") -> Turns:
+        """A prompt of the method's own as turns, with those of these slots that it has."""
+        slots = {
+            "problem": self.source.rollout.problem.text,
+            "answer": answer,
+            "first": first,
+            "second": second,
+        }
+        asked = prompt.render({name: slots[name] for name in prompt.slots})
+        return tuple(Turn(role=turn.role, content=turn.content, author=PROBLEM) for turn in asked)
 
     def _admit(
         self, policy: str, label: Label, *said: Candidate | Critique

@@ -17,7 +17,14 @@ from gadfly.train.folder import StepLine
 
 NAME = "curve"
 _LINE, _HELD_OUT = "#0072b2", "#c75000"
-_DULL = frozenset({"learning_rate", "tokens", "sequences", "empty_sequences", "pairs", "advantage", "rows"})
+_DULL = frozenset(
+    {"learning_rate", "tokens", "sequences", "empty_sequences", "pairs", "advantage", "rows"}
+) | {
+    "drawn_calls",
+    "drawn_tokens",
+    "drawing_seconds",
+    "learned_tokens",
+}
 _MOST = 9
 
 

@@ -71,6 +71,24 @@ def critiques(
                 )
 
 
+def balanced(rows: Iterable[CritiqueRow], *, dropped: Dropped = None) -> Iterator[CritiqueRow]:
+    """As many critiques of each verdict as there are of the rarest, spread evenly over the rest.
+
+    A critic that learns from answers which are mostly wrong learns to call everything wrong.
+    """
+    given = list(rows)
+    sides = {
+        verdict: [row for row in given if row.verdict == verdict] for verdict in ("correct", "incorrect")
+    }
+    size = min(len(side) for side in sides.values())
+    kept = {side[place * len(side) // size].id for side in sides.values() for place in range(size)}
+    for row in given:
+        if row.id in kept:
+            yield row
+        else:
+            note(dropped, "more than of the other verdict")
+
+
 def judged_answers(
     rollouts: Iterable[Sourced],
     *,

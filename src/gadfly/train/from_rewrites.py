@@ -126,10 +126,10 @@ def rewrites(
     """
     for source in rollouts:
         chain = _chain(source)
-        if len(chain) < 2 or not chain[-2][1]:
+        if len(chain) < 2:
             note(dropped, "no revision")
             continue
-        (draft, reviews), last = chain[-2], chain[-1][0]
+        draft, (last, reviews) = chain[-2][0], chain[-1]
         mark = source.score(last.id)
         if keep is not None and (mark is None or mark.value is None or mark.value < keep):
             note(dropped, "unscored" if mark is None else "below the mark")

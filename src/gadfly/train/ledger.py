@@ -1,11 +1,16 @@
 """What every phase of an arm took, kept in one small file, so that a resumed loop knows what it spent."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gadfly.errors import InputError
 from gadfly.run.improvement import PhaseCost
 from gadfly.train.export import write_whole
+
+if TYPE_CHECKING:  # rounds keep ledgers
+    from gadfly.train.round import Trained
 
 LEDGER = "costs.json"
 
@@ -49,3 +54,25 @@ class Ledger:
     def seconds(self) -> float:
         """Wall time of everything but evaluation."""
         return sum(cost.seconds for cost in self._costs.values() if cost.phase != "evaluation")
+
+
+def training_costs(
+    index: int, trained: "Trained", seconds: float, oracle: int = 0
+) -> Iterator[tuple[str, PhaseCost]]:
+    """What a training took by phase: the gradient steps, and the answers drawn meanwhile."""
+    drawing = 0.0
+    if trained.drawn is not None:
+        drawing = trained.drawn.seconds
+        yield "draw", trained.drawn.model_copy(update={"round": index})
+    yield (
+        "train",
+        PhaseCost(
+            round=index,
+            phase="training",
+            tokens=trained.tokens,
+            seconds=max(seconds - drawing, trained.seconds),
+            rows=trained.rows,
+            steps=trained.steps,
+            oracle=oracle,
+        ),
+    )

@@ -11,9 +11,9 @@ killed one stopped. Engines are closed while weights train: together they slow e
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -37,9 +37,10 @@ from gadfly.trace import elapsed
 from gadfly.train.decontaminate import Decontaminator
 from gadfly.train.dedupe import Deduper
 from gadfly.train.export import export_rows, finished, write_whole
-from gadfly.train.ledger import Ledger
+from gadfly.train.ledger import Ledger, training_costs
 from gadfly.train.manifest import Request
 from gadfly.train.plan import Plan
+from gadfly.train.practice import OnlineTrainer, Practice
 from gadfly.train.reading import read_rows
 from gadfly.train.rows import CRITIQUE, AnyRow
 from gadfly.train.sources import Sourced
@@ -98,6 +99,8 @@ class Trained(Record):
     seconds: float
     figures: Mapping[str, float]
     """Of the last step."""
+    drawn: PhaseCost | None = None
+    """What the weights' own answers took, where it was those they learned from; `seconds` are without it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,14 +182,18 @@ class Round:
         problems: Iterable[Problem] | None = None,
         *,
         phase: Phase = "generation",
+        scorers: Mapping[str, Scorer] | None = None,
     ) -> list[Sourced]:
         """Run a solver on problems (this round's, where none are given), in a fixed order of rollouts.
+
+        `scorers` score the answers beside those that every run has.
 
         Raises:
             InputError: as `run.run`.
         """
         asked = list(self.problems if problems is None else problems)
-        summary = await self.tools.run(solver, asked, out=self.path / name)
+        scoring = {**self.tools.scorers, **(scorers or {})}
+        summary = await self.tools.run(solver, asked, out=self.path / name, scorers=scoring)
         found = sorted(
             (Sourced(rollout=one, benchmark=self.tools.benchmark) for one in read_rollouts(self.path / name)),
             key=lambda one: (one.rollout.problem.id, one.rollout.problem.draw),
@@ -203,6 +210,7 @@ class Round:
         role: str = ACTOR,
         sampling: Sampling = Sampling(),
         problems: Sequence[Problem] | None = None,
+        scorers: Mapping[str, Scorer] | None = None,
     ) -> list[Sourced]:
         """So many answers to each problem by a role's newest weights."""
         asked = [
@@ -210,7 +218,8 @@ class Round:
             for problem in (self.problems if problems is None else problems)
             for attempt in problem.attempts(samples)
         ]
-        return await self.rollouts(name, Answering(model=self.model(role), sampling=sampling), asked)
+        solver = Answering(model=self.model(role), sampling=sampling)
+        return await self.rollouts(name, solver, asked, scorers=scorers)
 
     def write(
         self,
@@ -243,16 +252,12 @@ class Round:
             )
             return None
         screen = Decontaminator({key: list(value) for key, value in self.tools.held_out.items()})
+        new = Deduper(near=None)
         try:
             export_rows(
-                kept,
-                file,
-                request=request,
-                deduper=Deduper(near=None),
-                screen=screen,
-                dropped=counted,
+                kept, file, request=request, deduper=new, screen=screen, dropped=counted,
                 critique_prompt=critique_prompt,
-            )
+            )  # fmt: skip
         except InputError as error:
             if "no rows" not in str(error):
                 raise
@@ -287,30 +292,35 @@ class Round:
         if not files:
             self.note(f"the {role} was not trained: there were no rows")
             return False
-        await self.tools.engines.close()
         taught = [row for file in files for row in read_rows(file)]
-        began = monotonic()
-        trained = await anyio.to_thread.run_sync(
-            partial(
-                self.tools.trainer,
-                (start or self.weights(role)).start,
-                taught,
-                Lesson(objective=objective, settings=settings or {}, plan=plan),
-                self.path / f"train-{role}",
-            )
-        )
-        cost = PhaseCost(
-            round=self.index,
-            phase="training",
-            tokens=trained.tokens,
-            seconds=max(elapsed(began), trained.seconds),
-            rows=trained.rows,
-            steps=trained.steps,
-            oracle=sum(row.lineage.oracle for row in taught),
-        )
-        self.ledger.keep(f"{self.index}/train-{role}", cost)
-        self.current[role] = trained.weights
+        lesson = Lesson(objective=objective, settings=settings or {}, plan=plan)
+        begin = (start or self.weights(role)).start
+        work = partial(self.tools.trainer, begin, taught, lesson, self.path / f"train-{role}")
+        await self._learn(role, work, oracle=sum(row.lineage.oracle for row in taught))
         return True
+
+    async def train_online(self, practice: Practice, *, role: str = ACTOR) -> None:
+        """Train a role's newest weights on what they answer to this round's problems meanwhile.
+
+        Raises:
+            InputError: the trainer learns from written rows alone, or as it raises it.
+        """
+        trainer, own = self.tools.trainer, self.tools.scorers
+        if not isinstance(trainer, OnlineTrainer):
+            raise InputError("this trainer learns from written rows alone; take a loop that writes rows")
+        gold = next(iter(own)) if practice.scorers else ""
+        practice = replace(practice, scorers={**practice.scorers, **own}, gold=practice.gold or gold)
+        begin, place = self.weights(role).start, self.path / f"train-{role}"
+        await self._learn(role, partial(trainer.practise, begin, practice, self.problems, place))
+
+    async def _learn(self, role: str, work: Callable[[], Trained], *, oracle: int = 0) -> None:
+        """Do the training with no engine beside it, book it, and put the weights in the role's place."""
+        await self.tools.engines.close()
+        began = monotonic()
+        trained = await anyio.to_thread.run_sync(work)
+        for name, cost in training_costs(self.index, trained, elapsed(began), oracle):
+            self.ledger.keep(f"{self.index}/{name}-{role}", cost)
+        self.current[role] = trained.weights
 
     def note(self, text: str) -> None:
         """Say something that is to stand in the report."""

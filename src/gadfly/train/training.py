@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import JsonValue
 
-from gadfly.records import content_digest
+from gadfly.records import Problem, content_digest
 from gadfly.run.manifest import describe
 from gadfly.train.fit import Examples, OnStep, Training, examples_of, fit
 from gadfly.train.folder import MODEL, TrainFolder
@@ -17,6 +17,8 @@ from gadfly.train.learner import Learner, Tuning, open_learner
 from gadfly.train.lessons import build_objective
 from gadfly.train.objective import RowObjective
 from gadfly.train.plan import Plan
+from gadfly.train.practice import Practice
+from gadfly.train.practising import practise
 from gadfly.train.publish import publish_weights
 from gadfly.train.round import Lesson, Trained, Weights
 from gadfly.train.rows import AnyRow
@@ -91,6 +93,16 @@ class LocalTrainer:
             "rows": content_digest([row.id for row in rows]),
             **apart,
         }
+
+    def practise(self, start: str, practice: Practice, problems: Sequence[Problem], out: Path, /) -> Trained:
+        """Train on what the weights answer meanwhile, going on where an earlier session stopped.
+
+        Raises:
+            InputError: as `practising.practise`.
+        """
+        return practise(
+            start, practice, problems, out, tuning=self.tuning, device=self.device, on_step=self.on_step
+        )
 
 
 def _trained(folder: TrainFolder, *, tokens: int) -> Trained:

@@ -10,6 +10,7 @@ key, where the paper has a strong model and a filter (`AutoMathCritique` can sta
 from pair a criticised draft with a right answer that the actor itself sampled; the numbers are ours.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,7 +19,7 @@ from gadfly.primitives.critics import AnswerKeyCritic
 from gadfly.primitives.reviewing import CHECK, REWRITE, ModelCritic, Reviewed
 from gadfly.protocols import Critic, Model
 from gadfly.records import Sampling
-from gadfly.train.from_critiques import critiques
+from gadfly.train.from_critiques import balanced, critiques
 from gadfly.train.from_rewrites import rewrites, taught_rewrites
 from gadfly.train.from_rollouts import prompt_completions
 from gadfly.train.improve import CRITIC
@@ -37,7 +38,7 @@ class CritiqueInTheLoop:
     annotator: Critic | None = None
     """Who writes the critiques that the critic learns from; none: a teacher with the answer key."""
     drafts: int = 4
-    """Answers a problem that are criticised for the critic to learn from."""
+    """Answers a problem that are criticised for the critic to learn from, as many right as wrong."""
     samples: int = 4
     """Reviewed answers a problem and round."""
     hard_samples: int = 4
@@ -56,9 +57,9 @@ class CritiqueInTheLoop:
         teaching = Reviewed(model=round.model(), critic=annotator, rewrites=False, sampling=self.sampling)
         asks = [attempt for problem in round.problems for attempt in problem.attempts(self.drafts)]
         seen = await round.rollouts("annotated", teaching, asks, phase="feedback")
-        learned = round.write(
-            "critiques", critiques(seen, keep="agrees", oracle="mark"), critique_prompt=CHECK
-        )
+        dropped = Counter[str]()
+        said = balanced(critiques(seen, keep="agrees", oracle="mark", dropped=dropped), dropped=dropped)
+        learned = round.write("critiques", said, dropped=dropped, critique_prompt=CHECK)
         borrowed = round.write("rewrites", taught_rewrites(seen, prompt=REWRITE))
         right = round.write("right", _right(seen, self.per_problem))
         await round.train("sft", learned, plan=self.critic_plan, role=CRITIC)
