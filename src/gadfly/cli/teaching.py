@@ -79,6 +79,8 @@ class Teaching:
             return str(path)
         if path.exists():
             raise InputError(f"{path} is no .gguf file and no folder of transformers")
+        if "/" in self.model.partition(":")[0]:
+            raise InputError(f"there is no model at {path}")
         return trainable(self.model).start
 
     @property
