@@ -237,7 +237,8 @@ def test_files_that_cannot_be_read_are_named_with_their_cause(tmp_path: Path) ->
 
 def test_a_parquet_file_without_rows_says_so(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
-    cast(Any, pq).write_table(cast(Any, pa).table({"prompt": pa.array([], pa.string())}), file)
+    arrow: Any = pa
+    cast(Any, pq).write_table(arrow.table({"prompt": arrow.array([], arrow.string())}), file)
     with pytest.raises(InputError, match="holds no rows"):
         list(read_rows(file))
 
