@@ -35,7 +35,7 @@ class IlfRounds:
     plan: Plan = Plan()
     sampling: Sampling = Sampling(max_tokens=128)
 
-    systems: ClassVar[tuple[int, ...]] = ()
+    systems: ClassVar[tuple[int, ...]] = (20,)
 
     async def __call__(self, round: Round, /) -> None:
         """One round. Where the critic sees the reference, the rows say so."""

@@ -74,7 +74,7 @@ class OnlineDPO:
     plan: Plan = Plan(epochs=1)
     sampling: Sampling = Sampling(max_tokens=128, temperature=1.0)
 
-    systems: ClassVar[tuple[int, ...]] = ()
+    systems: ClassVar[tuple[int, ...]] = (162,)
 
     async def __call__(self, round: Round, /) -> None:
         """One round."""

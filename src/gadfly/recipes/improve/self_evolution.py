@@ -48,7 +48,7 @@ class SelfEvolution:
     plan: Plan = Plan()
     sampling: Sampling = Sampling(max_tokens=128)
 
-    systems: ClassVar[tuple[int, ...]] = ()
+    systems: ClassVar[tuple[int, ...]] = (18,)
 
     async def prepare(self, round: Round, /) -> None:
         """Teach the meta-skills."""
