@@ -1,4 +1,5 @@
 """What the policy samples is what it learns from: tokens, log-probabilities, advantages, rewards."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
