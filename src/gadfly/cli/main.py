@@ -16,7 +16,6 @@ _COMMANDS = (
     ("collect", "collect:app", "Training rows made by one method: ratings, critiques, revisions, steps."),
     ("export", "export:export", "What runs came to, as rows to train on."),
     ("train", "train:app", "Weights that learn from rows, or from rewards for their own answers."),
-    ("train", "train:app", "Weights learn from rows, or by rewards for what they answer themselves."),
     ("improve", "improve:app", "A loop that trains a model on what it says itself, beside its controls."),
     ("show", "show:show", "One rollout of a run as a tree, or a comparison's table."),
     ("recipes", "listings:recipes", "The methods there are."),
