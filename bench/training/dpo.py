@@ -1,6 +1,6 @@
 """DPO, IPO and SimPO: margins and the ranking of held-out pairs rise; what becomes of the answers.
 
-    cd bench && python -m training.dpo --out ../docs/results/training
+    PYTHONPATH=bench python -m training.dpo
 
 A warm model answers each problem several times; a right and a wrong answer of its own to one problem are a
 pair. Held-out pairs are of words that neither split has.
@@ -15,7 +15,22 @@ from gadfly.train.fit import Training, examples_of
 from gadfly.train.learner import Learner
 from gadfly.train.objectives.preference import Pair, PreferencePairs
 from gadfly.train.plan import Plan
-from training.outcome import Outcome, Track, asked, cost, draw, every, place, table, timed_fit, write_page
+from training.outcome import (
+    Outcome,
+    Track,
+    asked,
+    by_arm,
+    change_of,
+    claim,
+    cost,
+    draw,
+    every,
+    opening,
+    place,
+    table,
+    timed_fit,
+    write_page,
+)
 from training.world import (
     answer_of,
     greedy_rights,
@@ -96,16 +111,28 @@ def leads(learner: Learner, pairs: Sequence[Pair]) -> list[float]:
     return found
 
 
+ABOUT = """DPO (arXiv:2305.18290, beta 0.1), IPO (arXiv:2310.12036, tau 0.1, per token) and SimPO
+(arXiv:2405.14734, beta 2, gamma 1) on about a million weights. A pair is a right and a wrong answer that the
+model itself gave to one problem; held-out pairs and problems are of words in nobody's training. A pair is
+ranked right where the right answer is the likelier one; its lead is in nats. *Sampled* is the exact
+probability of the right answer at temperature 1."""
+CLAIMS = (LEAD, RANKED, GREEDY, SAMPLED)
+
+
 def page(outcomes: Sequence[Outcome]) -> list[str]:
     """What the page says."""
+    claims = [
+        claim(f"with {arm} more {name}", change_of(ones, name).change, rises=True)
+        for arm, ones in by_arm(outcomes).items()
+        for name in CLAIMS
+    ]
     return [
-        "# DPO, IPO and SimPO on the small model",
+        *opening("dpo", "DPO, IPO and SimPO on the small model", ABOUT),
+        *table(outcomes, CLAIMS),
         "",
-        *table(outcomes, (RANKED, LEAD, SAMPLED, GREEDY)),
+        "What the papers say (of margins and ranking; answers are what one hopes for), and what is seen:",
         "",
-        "DPO (arXiv:2305.18290, beta 0.1), IPO (arXiv:2310.12036, tau 0.1, per token), SimPO "
-        "(arXiv:2405.14734, beta 2, gamma 1). A pair counts as ranked right where the right answer is the "
-        "likelier one.",
+        *claims,
         "",
         cost(outcomes),
     ]

@@ -1,6 +1,6 @@
 """GRPO and RLOO: reward and held-out accuracy rise.
 
-    cd bench && python -m training.grpo --out ../docs/results/training
+    PYTHONPATH=bench python -m training.grpo
 
 A warm model sorts letters right in somewhat less than half of its samples. The policy gradient sees 12
 problems of 8 samples a step; the reward is the exact check. Held-out words are in neither split that the
@@ -14,7 +14,22 @@ from gadfly.train.fit import Training
 from gadfly.train.objectives.policy_gradient import PolicyGradient
 from gadfly.train.online import Estimate, OnPolicy
 from gadfly.train.plan import Plan
-from training.outcome import Outcome, Track, asked, cost, draw, every, place, table, timed_fit, write_page
+from training.outcome import (
+    Outcome,
+    Track,
+    asked,
+    by_arm,
+    change_of,
+    claim,
+    cost,
+    draw,
+    every,
+    opening,
+    place,
+    table,
+    timed_fit,
+    write_page,
+)
 from training.world import (
     answer_of,
     greedy_rights,
@@ -60,16 +75,25 @@ def run(out: Path, *, seed: int = 0, steps: int = 40, arm: str = "GRPO", rate: f
     )
 
 
+ABOUT = """GRPO (arXiv:2402.03300) and RLOO (arXiv:2402.14740) on about a million weights: 12 problems of 8
+samples a step, one gradient step a batch, no KL penalty, the exact check as the reward. Held-out words, in
+nobody's training. *Sampled* is the exact probability of the right answer at temperature 1."""
+
+
 def page(outcomes: Sequence[Outcome]) -> list[str]:
     """What the page says."""
+    claims = [
+        claim(f"with {arm} more {name}", change_of(ones, name).change, rises=True)
+        for arm, ones in by_arm(outcomes).items()
+        for name in (SAMPLED, GREEDY)
+    ]
     return [
-        "# GRPO and RLOO on the small model",
-        "",
+        *opening("grpo", "GRPO and RLOO on the small model", ABOUT),
         *table(outcomes, (SAMPLED, GREEDY)),
         "",
-        "GRPO (arXiv:2402.03300), RLOO (arXiv:2402.14740), "
-        "one gradient step a batch, no KL penalty. *Sampled* is the exact probability of the right answer at "
-        "temperature 1.",
+        "What the papers say, and what is seen:",
+        "",
+        *claims,
         "",
         cost(outcomes),
     ]

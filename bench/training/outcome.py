@@ -145,6 +145,20 @@ def cost(outcomes: Sequence[Outcome]) -> str:
     return "Processor time of one training, one thread, sampling included: " + "; ".join(parts) + "."
 
 
+def opening(name: str, title: str, about: str) -> list[str]:
+    """How a page begins: title, command, what was done, picture."""
+    command = f"PYTHONPATH=bench python -m training.{name}"
+    return [f"# {title}", "", about, "", "```", command, "```", "", f"![{title}]({name}.png)", ""]
+
+
+def claim(words: str, found: Measurement, *, rises: bool) -> str:
+    """One line: what a paper says will happen, and whether it did here, by the interval."""
+    seen = f"{found.value:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+    if not found.excludes(0.0):
+        return f"- {words}: cannot be told here, {seen}."
+    return f"- {words}: {'so it is' if (found.value > 0) is rises else '**the opposite**'} here, {seen}."
+
+
 def draw(outcomes: Sequence[Outcome], names: Sequence[str], out: Path, title: str) -> None:
     """The logged figures by step: every arm's mean over seeds strong, each seed faint; running means."""
     with mpl.rc_context(STYLE):

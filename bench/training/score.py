@@ -1,6 +1,6 @@
 """SCoRe: what a second attempt gains over the first, and what becomes of it without stage I or the bonus.
 
-    cd bench && python -m training.score --out ../docs/results/training
+    PYTHONPATH=bench python -m training.score
 
 The warm model gains nothing by a second attempt: it repeats its answer, or breaks it as often as it mends
 it. Every arm has the same number of steps from the same weights, and 16 problems of 4 pairs a step.
@@ -27,10 +27,14 @@ from training.outcome import (
     Outcome,
     Track,
     asked,
+    by_arm,
+    change_of,
+    claim,
     cost,
     draw,
     every,
     lead_of,
+    opening,
     place,
     table,
     timed_fit,
@@ -136,23 +140,31 @@ async def _first_mark(rollout: Rollout) -> float:
     return 0.0 if first is None else (await scored("exact", SCORER, rollout.problem, first)).value or 0.0
 
 
+ABOUT = """Two attempts at a problem, nobody says whether the first is right. SCoRe (arXiv:2409.12917) with
+alpha 10, light penalty 0.01, strong penalty 0.25, and the other samples of a problem as baseline, on about a
+million weights; every arm has the same steps from the same weights. Held-out words, in nobody's training, at
+temperature 1. *Right to wrong* and *wrong to right* are shares of all problems."""
+
+
 def page(outcomes: Sequence[Outcome]) -> list[str]:
     """What the page says."""
-    full = [one for one in outcomes if one.arm == "SCoRe"]
+    arms = by_arm(outcomes)
+    full = arms["SCoRe"]
     lines = [
-        "# SCoRe on the small model",
-        "",
+        *opening("score", "SCoRe on the small model", ABOUT),
         *table(outcomes, (FIRST, SECOND, PROGRESS, BROKEN, MENDED)),
         "",
-        "SCoRe (arXiv:2409.12917), both stages: alpha 10, light penalty 0.01, strong 0.25, baseline the "
-        "other samples of the problem. Answers at temperature 1; *right to wrong* and *wrong to right* are "
-        "shares of all problems. *Second less first* after training, SCoRe less each ablation:",
+        "What the paper says, and what is seen:",
         "",
+        claim("the second attempt comes to gain on the first", change_of(full, PROGRESS).change, rises=True),
+        claim("fewer right answers are broken", change_of(full, BROKEN).change, rises=False),
+        claim("more wrong answers are mended", change_of(full, MENDED).change, rises=True),
     ]
-    for arm in ARMS:
-        if arm != "SCoRe":
-            lead = lead_of(full, [one for one in outcomes if one.arm == arm], PROGRESS)
-            lines.append(f"- {arm}: **{lead.value:+.3f}** [{lead.low:+.3f}, {lead.high:+.3f}]")
+    lines += [
+        claim(f"SCoRe gains more by the second attempt than {arm}", lead_of(full, ones, PROGRESS), rises=True)
+        for arm, ones in arms.items()
+        if arm != "SCoRe"
+    ]
     return [*lines, "", cost(outcomes)]
 
 

@@ -84,8 +84,7 @@ def supervised(
     """A training of six steps with dropout, so that chance matters."""
     shaky = tuning.model_copy(update={"lora": Lora(rank=4, dropout=0.2)}) if tuning.lora else tuning
     learner = learner_of(folder, shaky)
-    given: dict[str, Any] = {"steps": 6, "batch": 3, "rate": 1e-2, "save_every": 2, **plan}
-    course = Plan(**given)
+    course = Plan.model_validate({"steps": 6, "batch": 3, "rate": 1e-2, "save_every": 2, **plan})
     objective = Supervised()
     examples = examples_of(rows, objective, learner.policy.codec, course)
     apart = examples_of(rows[:held_out], objective, learner.policy.codec, course).kept if held_out else ()

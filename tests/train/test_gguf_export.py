@@ -306,6 +306,10 @@ def _without_query(weights: dict[str, Any]) -> None:
     del weights[QUERY]
 
 
+def _without_embedding(weights: dict[str, Any]) -> None:
+    del weights["model.embed_tokens.weight"]
+
+
 def _narrow_query(weights: dict[str, Any]) -> None:
     weights[QUERY] = weights[QUERY][:32].clone()
 
@@ -343,6 +347,7 @@ def _in_8_bits(weights: dict[str, Any]) -> None:
     ("spoil", "message"),
     [
         (_without_query, r"lacks the weights that like\.gguf calls blk\.1\.attn_q\.weight"),
+        (_without_embedding, r"calls token_embd\.weight"),
         (_narrow_query, r"q_proj\.weight has the shape \[32, 64\] in .*attn_q\.weight has \[64, 64\]"),
         (_more_tokens, r"\[41, 64\].*the tokenizer was changed"),
         (_with_adapter, "no place; merge the adapter first"),

@@ -239,6 +239,21 @@ def test_a_published_number_that_was_changed_differs_and_the_code_is_one() -> No
     assert "Traceback" not in ended.err
 
 
+def test_a_broken_data_set_does_not_keep_the_others_from_being_computed() -> None:
+    Path("data/pandalm").mkdir(parents=True)
+    Path("data/tree_of_thoughts").mkdir()
+    records = Path(__file__).parents[3] / "shared" / "data" / "tree_of_thoughts"
+    if not records.is_dir():
+        pytest.skip("no records of tree_of_thoughts here")
+    for path in records.iterdir():
+        (Path("data/tree_of_thoughts") / path.name).write_bytes(path.read_bytes())
+    ended = gadfly("reproduce", "all", "--data", "data")
+    assert ended.code == 1
+    assert "26 of 26 matched" in ended.out
+    assert "pandalm: there is no file data/pandalm/published.json" in ended.err
+    assert "pandalm cannot be computed" in ended.err
+
+
 # ---------------------------------------------------------------- people
 
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from support.commands import Ended, gadfly
@@ -256,8 +257,9 @@ def test_two_processes_make_the_steps_of_one() -> None:
     for one, two in zip(ones, twos, strict=True):
         assert two.figures["loss"] == pytest.approx(one.figures["loss"], rel=1e-4)
         assert two.figures["grad_norm"] == pytest.approx(one.figures["grad_norm"], rel=1e-4)
-    from safetensors.torch import load_file
+    import safetensors.torch
 
-    left, right = (load_file(f"{out}/model/model.safetensors") for out in ("one", "two"))
+    load: Any = cast(Any, safetensors.torch).load_file
+    left, right = (load(f"{out}/model/model.safetensors") for out in ("one", "two"))
     for name, weight in left.items():
         torch.testing.assert_close(right[name], weight, rtol=1e-4, atol=1e-5)

@@ -1,7 +1,7 @@
 """Loops of self-training: what their rows are, and that a round is done once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -334,12 +334,6 @@ def test_online_grpo_watches_the_truth_beside_another_reward(tmp_path: Path) -> 
 async def test_a_trainer_of_rows_alone_refuses_practice(tmp_path: Path) -> None:
     rows_alone = FakeTrainer()
     now = round_of(tmp_path, Actor(votes), rows_alone, sums(2))
-    now.tools = type(now.tools)(
-        engines=now.tools.engines,
-        trainer=rows_alone.__call__,
-        scorers=now.tools.scorers,
-        held_out=now.tools.held_out,
-        benchmark="sums",
-    )
+    now = replace(now, tools=replace(now.tools, trainer=rows_alone.__call__))
     with pytest.raises(InputError, match="written rows alone"):
         await OnlineGRPO()(now)

@@ -20,11 +20,9 @@ from gadfly.recipes.load import (
     build_judge,
     build_recipe,
     find_recipe,
-    kebab,
     list_recipes,
-    split_recipes,
-    split_settings,
 )
+from gadfly.recipes.naming import kebab, split_recipes, split_settings
 from gadfly.recipes.solve.best_of_n import BestOfN
 from gadfly.recipes.solve.debate import Debate
 from gadfly.recipes.solve.self_correct import SelfCorrect

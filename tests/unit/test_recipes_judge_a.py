@@ -13,13 +13,14 @@ from gadfly.parsing.steps import cut_steps, read_first_wrong_step
 from gadfly.primitives.alternatives import first_word, word_after
 from gadfly.primitives.listing import borda, shuffles
 from gadfly.primitives.pairs import merge_orders, round_robin
+from gadfly.primitives.principles import PRINCIPLES
 from gadfly.prompts import Prompt
 from gadfly.recipes.judge.calibrated_pairwise import CalibratedPairwise
 from gadfly.recipes.judge.checklist_judge import Tick
 from gadfly.recipes.judge.g_eval import GEval
 from gadfly.recipes.judge.listwise import Listwise
 from gadfly.recipes.judge.p_true import PTrue
-from gadfly.recipes.judge.principled import PRINCIPLES, Principled
+from gadfly.recipes.judge.principled import Principled
 from gadfly.recipes.judge.self_rationalising import SelfRationalising
 from gadfly.recipes.judge.self_reference import SelfReference
 from gadfly.recipes.judge.single_answer import SingleAnswer

@@ -73,15 +73,25 @@ def reproduce_numbers(
         raise InputError("--data DIR is missing: the directory that holds one folder for each data set")
     if not data.is_dir():
         raise InputError(f"--data {data} is no directory")
-    results = [_computed(one, data) for one in _chosen(name, data)]
+    results: list[_Result] = []
+    broken: dict[str, InputError] = {}
+    for one in _chosen(name, data):
+        try:
+            results.append(_computed(one, data))
+        except InputError as error:
+            if name != "all":
+                raise
+            broken[one.name] = error
+            note(f"{one.name}: {error}", "bold red")
     if as_json:
         print_json([_as_json(result) for result in results])
     else:
         _print(results, every=differences, conventions=conventions)
     unexplained = {result.of.name: result.count("differing") for result in results}
-    if any(unexplained.values()):
-        said = ", ".join(f"{count} in {name}" for name, count in unexplained.items() if count)
-        raise GadflyError(f"unexplained differences: {said}")
+    wrong = [f"unexplained differences: {count} in {name}" for name, count in unexplained.items() if count]
+    wrong += [f"{name} cannot be computed" for name in broken]
+    if wrong:
+        raise GadflyError("; ".join(wrong))
 
 
 def _list(as_json: bool) -> None:

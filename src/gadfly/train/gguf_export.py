@@ -155,29 +155,34 @@ class _Plan:
     def tensors(self, reader: GGUFReader) -> list[Planned]:
         """Those of the other file, in its order, with the folder's values."""
         named = self._named()
+        embedding = named.get(_EMBEDDING)
+        if embedding is None:
+            raise self._lacking(_EMBEDDING)
         planned: list[Planned] = []
         for tensor in reader.tensors:
             place, shape = tensor.name, shape_of(tensor)
             source = named.pop(place, None)
             if source is None and place == _OUTPUT and self.weights.config.get("tie_word_embeddings"):
-                source = self._embedding
+                source = embedding
             if source is not None:
                 planned.append(self._from_folder(source, place, shape))
             elif place == _COMPUTED:
                 form, stored = Format(tensor.tensor_type), partial(as_stored, tensor)
                 planned.append(Planned(name=place, shape=shape, form=form, stored=stored))
             else:
-                raise InputError(
-                    f"{self.weights.folder} lacks the weights that {self.header.path.name} calls {place}"
-                )
+                raise self._lacking(place)
         output = named.pop(_OUTPUT, None)
-        if output is not None and not self._is_embedding(output):
+        if output is not None and not self._equal(output, embedding):
             # It was tied to the embedding in the other file and has been trained apart since.
-            planned.append(self._from_folder(output, _OUTPUT, self.weights.shapes[self._embedding]))
+            planned.append(self._from_folder(output, _OUTPUT, self.weights.shapes[embedding]))
         for place, source in named.items():
-            if place != _OUTPUT:
-                raise InputError(f"{self.header.path.name} has no {place}, where {source} would go")
+            raise InputError(f"{self.header.path.name} has no {place}, where {source} would go")
         return planned
+
+    def _lacking(self, place: str) -> InputError:
+        return InputError(
+            f"{self.weights.folder} lacks the weights that {self.header.path.name} calls {place}"
+        )
 
     def _named(self) -> dict[str, str]:
         """The folder's tensors by their names in a GGUF file."""
@@ -226,12 +231,8 @@ class _Plan:
             values = interleaved(values, self._count("attention.head_count_kv", "attention.head_count"))
         return in_form(values, form)
 
-    @property
-    def _embedding(self) -> str:
-        return "model.embed_tokens.weight"
-
-    def _is_embedding(self, source: str) -> bool:
-        return np.array_equal(self.weights.read(source), self.weights.read(self._embedding))
+    def _equal(self, source: str, other: str) -> bool:
+        return np.array_equal(self.weights.read(source), self.weights.read(other))
 
     def _count(self, *names: str) -> int:
         """The first of these settings that the other file has."""

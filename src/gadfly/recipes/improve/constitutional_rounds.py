@@ -37,6 +37,7 @@ class ConstitutionalRounds:
     constitution: str = field(default="", repr=False)
     """A text file with one principle a line, in place of the constitution here."""
     principles: tuple[str, ...] = PRINCIPLES
+    """What is drawn from where no file is given."""
     beta: float = 0.1
     """Of DPO."""
     revision_plan: Plan = Plan()
