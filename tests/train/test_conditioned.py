@@ -45,9 +45,9 @@ def test_a_label_stands_in_front_of_the_problem_and_is_not_learned(learner: Lear
     ]
     good, bad = leti(rows, good="good", bad="bad")
     whole, learned = shown(learner, good, Supervised())
-    assert whole == "<|turn|>user\ngood\nsort ba<|end|>\n<|turn|>assistant\nab<|end|>\n"
+    assert whole == "<|turn|>u\ngood\nsort ba<|end|>\n<|turn|>a\nab<|end|>\n"
     assert learned == "ab<|end|>"
-    assert shown(learner, bad, Supervised())[0].startswith("<|turn|>user\nbad\nsort ba")
+    assert shown(learner, bad, Supervised())[0].startswith("<|turn|>u\nbad\nsort ba")
     assert (good.lineage.problem, good.weight, bad.weight) == ("p", 1.0, 0.5)
 
 
@@ -66,8 +66,8 @@ def test_words_of_feedback_follow_the_answer_and_are_learned(learner: Learner) -
     first, second = leti([judged, critique, unread], good="good", bad="bad", ask="Why?", dropped=dropped)
     whole, learned = shown(learner, first, Supervised())
     assert whole == (
-        "<|turn|>user\nbad\nsort ba<|end|>\n<|turn|>assistant\nba<|end|>\n"
-        "<|turn|>user\nWhy?<|end|>\n<|turn|>assistant\nBoth are wrong.<|end|>\n"
+        "<|turn|>u\nbad\nsort ba<|end|>\n<|turn|>a\nba<|end|>\n"
+        "<|turn|>u\nWhy?<|end|>\n<|turn|>a\nBoth are wrong.<|end|>\n"
     )
     assert learned == "ba<|end|>Both are wrong.<|end|>"
     assert shown(learner, second, Supervised())[1] == "ab<|end|>Fine.<|end|>"
@@ -81,8 +81,7 @@ def test_hindsight_learns_both_answers_and_not_the_words_between(learner: Learne
     up, down = chain_of_hindsight([row], good="good", bad="bad")
     whole, learned = shown(learner, up, Supervised(learn="all"))
     assert whole == (
-        "<|turn|>user\nbad\nsort ba<|end|>\n<|turn|>assistant\nba<|end|>\n"
-        "<|turn|>user\ngood<|end|>\n<|turn|>assistant\nab<|end|>\n"
+        "<|turn|>u\nbad\nsort ba<|end|>\n<|turn|>a\nba<|end|>\n<|turn|>u\ngood<|end|>\n<|turn|>a\nab<|end|>\n"
     )
     assert learned == "ba<|end|>ab<|end|>"
     assert shown(learner, down, Supervised(learn="all"))[1] == "ab<|end|>ba<|end|>"

@@ -105,7 +105,7 @@ def test_the_gradient_is_the_slope_of_the_loss(name: str, tiny: Path) -> None:
             Sampled(
                 row=one.row,
                 advantage=one.advantage,
-                old=tuple(before.values[place][before.mask[place].bool()].tolist()),
+                old=tuple(before.values[place][before.mask[place].bool()].detach().tolist()),
             )
             for place, one in enumerate(batch)
         ]

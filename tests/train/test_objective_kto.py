@@ -51,7 +51,7 @@ def test_a_mismatched_row_is_a_prompt_with_the_answer_to_another(learner: Learne
     given = examples(learner, UnpairedAnswers())
     tokenizer = learner.policy.codec.tokenizer
     texts = [tokenizer.decode(row.ids) for row in mismatched(given, 1024)]
-    ask = "<|turn|>user\n{}<|end|>\n<|turn|>assistant\n{}<|end|>\n"
+    ask = "<|turn|>u\n{}<|end|>\n<|turn|>a\n{}<|end|>\n"
     assert texts == [ask.format("1+1", "ba"), ask.format("1+1", "ba"), ask.format("reverse ab", "2")]
     assert [learned_text(learner, row) for row in mismatched(given, 1024)] == [
         "ba<|end|>",
@@ -74,7 +74,7 @@ def test_a_mismatched_row_beyond_the_limit_is_left_out(learner: Learner) -> None
 
 
 def test_without_a_move_from_the_reference_half_the_weight_is_the_loss(learner: Learner) -> None:
-    policy = replace(learner.policy, frozen=None)
+    policy = replace(learner.policy)  # a policy of its own, without the reference that was moved
     policy.keep_reference()
     kto = UnpairedAnswers()
     given = [replace(one, weight=1.0) for one in examples(learner, kto)]

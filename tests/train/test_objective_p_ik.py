@@ -36,9 +36,7 @@ def questions(learner: Learner) -> tuple[Question, ...]:
 
 def test_the_head_stands_where_the_answer_would_begin(learner: Learner) -> None:
     first = questions(learner)[0]
-    assert learner.policy.codec.tokenizer.decode(first.row.ids) == (
-        "<|turn|>user\n1+1<|end|>\n<|turn|>assistant\n"
-    )
+    assert learner.policy.codec.tokenizer.decode(first.row.ids) == ("<|turn|>u\n1+1<|end|>\n<|turn|>a\n")
     assert not any(first.row.mask)
 
 

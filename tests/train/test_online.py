@@ -1,4 +1,5 @@
 """What the policy samples is what it learns from: tokens, log-probabilities, advantages, rewards."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -119,7 +120,7 @@ def test_the_trainer_finds_the_log_probabilities_that_the_engine_reported(tiny: 
     assert len(examples) >= 4
     for example in examples:
         found = learner.policy.logprobs([example.row])
-        values = [float(value) for value in found.values[0][found.mask[0].bool()]]
+        values = [float(value) for value in found.values[0][found.mask[0].bool()].detach()]
         ids = tuple(i for i, learned in zip(example.row.ids, example.row.mask, strict=True) if learned)
         end = learner.policy.loaded.ends
         told = said[ids[:-1] if ids[-1] in end else ids].tokens

@@ -1,4 +1,5 @@
 """Forward passes: padding, positions and parts of the vocabulary change nothing."""
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 from pathlib import Path
 

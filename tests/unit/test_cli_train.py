@@ -1,5 +1,5 @@
 """`gadfly train` on a tiny model: every objective, what it leaves and says, and what it refuses."""
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 
 import json
 import os
