@@ -18,6 +18,7 @@ from gadfly.metrics.calibration import (
 from gadfly.metrics.clustering import share
 from gadfly.metrics.judged import Judged
 from gadfly.metrics.macro import macro
+from gadfly.metrics.measurement import Measurement
 from gadfly.metrics.ranks import rank_agreement
 from gadfly.metrics.selective import risk_coverage, selective_accuracy
 from gadfly.metrics.steps import first_wrong_step
@@ -118,9 +119,7 @@ def biases(
     if kind == "pair":
         figures = [*_longer(rows, labelled, seed), *_authored(labelled, own, seed)]
     elif kind == "verdict" and len({row.lengths for row in labelled if row.said and row.lengths}) > 1:
-        why = "log odds of 'correct' for e times the length; 0 is fair"
-        slope = length_slope([row for row in labelled if row.lengths])
-        figures = [JudgeFigure(name="slope over length", found=slope, unit="number", why=why)]
+        figures = [_slope(length_slope([row for row in labelled if row.lengths]), "correct")]
     return Section(title="Length and authors", figures=tuple(figures))
 
 
@@ -134,8 +133,12 @@ def _longer(rows: Sequence[Judged], labelled: Sequence[Judged], seed: int) -> It
     if any(row.said and len(set(row.lengths)) == 2 for row in labelled):
         bias = length_bias(labelled, seed=seed)
         yield JudgeFigure(name="more than people do", found=bias.excess, why="points; 0 is fair")
-        why = "log odds of 'first' for e times the length; 0 is fair"
-        yield JudgeFigure(name="slope over length", found=bias.slope, unit="number", why=why)
+        yield _slope(bias.slope, "first")
+
+
+def _slope(found: Measurement | None, label: str) -> JudgeFigure:
+    why = f"log odds of '{label}' for e times the length; 0 is fair" if found else "no finite slope fits"
+    return JudgeFigure(name="slope over length", found=found, unit="number", why=why)
 
 
 def _longer_of(row: Judged) -> str:
