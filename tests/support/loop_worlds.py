@@ -9,42 +9,21 @@ import anyio
 from training.world import SCORER, World
 
 from gadfly.models.load import load_model
-from gadfly.primitives.hints import beginning
-from gadfly.prompts import Prompt
 from gadfly.protocols import Scorer
 from gadfly.recipes.load import SharedModels
 from gadfly.records import Problem, Sampling
 from gadfly.train.improve import Loop
 from gadfly.train.learner import Tuning
 from gadfly.train.ledger import Ledger
-from gadfly.train.plan import Plan
-from gadfly.train.reading import as_row
-from gadfly.train.round import Lesson, Round, Tools, Weights
-from gadfly.train.rows import AnyRow
+from gadfly.train.round import Round, Tools, Weights
 from gadfly.train.training import LocalTrainer
 
 SAMPLED = Sampling(temperature=0.7, max_tokens=8)
-HINT = Prompt(name="small/hint", user="{{ problem }}\n{{ hint }}")
 TRAINER = LocalTrainer(tuning=Tuning(lora=None, precision="float32", part=128), device="cpu")
 
 
 def weights_at(folder: Path) -> Weights:
     return Weights(model=f"transformers:{folder}?batch=64&device=cpu", start=str(folder))
-
-
-def hint_rows(problems: Sequence[Problem]) -> list[AnyRow]:
-    """Right answers after a hint that gives all of the answer, or its beginning, in turn."""
-    rows: list[AnyRow] = []
-    for place, one in enumerate(problems):
-        answer = one.reference or ""
-        told = answer if place % 2 else f"It begins: {beginning(answer)}"
-        rows.append(as_row({"prompt": f"{one.text}\n{told}", "completion": answer}))
-    return rows
-
-
-def taught(start: Path, rows: Sequence[AnyRow], out: Path, plan: Plan) -> Path:
-    """Weights after supervised training."""
-    return Path(TRAINER(str(start), rows, Lesson(objective="sft", plan=plan), out).weights.start)
 
 
 @dataclass(frozen=True, kw_only=True)
