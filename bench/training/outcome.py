@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
+from tempfile import gettempdir
 from time import process_time
 from typing import TypeVar
 
@@ -191,7 +192,9 @@ def asked(about: str | None) -> Asked:
     """Read the command line of an experiment."""
     parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("docs/results/training"), help="page and picture")
-    parser.add_argument("--work", type=Path, default=Path("/tmp/gadfly-training"), help="weights and logs")
+    parser.add_argument(
+        "--work", type=Path, default=Path(gettempdir()) / "gadfly-training", help="weights and logs"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     given = parser.parse_args()
     return Asked(out=given.out, work=given.work, seeds=tuple(given.seeds))
