@@ -375,7 +375,15 @@ async def test_thousands_of_small_things_cost_a_bounded_number_of_calls(make: Ma
 
 FIXED = {"low", "high", "items", "role", "persona", "verdict", "complaint", "aspect"}
 """Slots that our own code fills, with numbers, constants and parsers' complaints."""
-TO_BE_ANSWERED = {"learner-feedback/student", "mending/mend", "planting/carry-on", "refine"}
+TO_BE_ANSWERED = {
+    "constitutional-ai/revise",
+    "hints/hinted",
+    "learner-feedback/student",
+    "mending/mend",
+    "planting/carry-on",
+    "refine",
+    "reviewing/rewrite",
+}
 """Prompts whose problem is what the model is to do."""
 
 

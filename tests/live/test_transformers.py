@@ -216,8 +216,8 @@ async def test_equal_prompts_of_a_batch_are_read_once_and_reported_as_cached(
         await anyio.wait_all_tasks_blocked()
         everyone_waits.set()
     used = [one.usage for one in answers]
-    assert {one.input_tokens for one in used} == {23}
-    assert sorted(one.cached_input_tokens for one in used) == [0, 23, 23, 23]
+    assert {one.input_tokens for one in used} == {12}
+    assert sorted(one.cached_input_tokens for one in used) == [0, 12, 12, 12]
     assert all(0 < one.output_tokens <= 24 and one.calls == 1 and one.seconds > 0 for one in used)
 
 
@@ -269,7 +269,7 @@ async def test_a_prompt_longer_than_the_context_is_named_and_its_batch_mates_are
 
     long, short = await each(outcome, [asking("x" * 300), asking("x")])
     assert isinstance(long, ContextLengthError)
-    assert str(long) == f"the prompt has 319 tokens and the context {CONTEXT} (option context)"
+    assert str(long) == f"the prompt has 308 tokens and the context {CONTEXT} (option context)"
     assert isinstance(short, Completion)
     with pytest.raises(ContextLengthError, match="the text 250"):
         await tiny.score(asking("x"), "y" * 250)

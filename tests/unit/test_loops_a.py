@@ -228,7 +228,7 @@ def tens(n: int) -> list[Problem]:
 
 def test_help_grows_until_a_problem_is_solved_and_no_further(tmp_path: Path) -> None:
     actor = Actor(needs_help)
-    loop = GuidedSelfImprovement(samples=2, helped=1, budget=100.0)
+    loop = GuidedSelfImprovement(samples=2, helped=1, hint_budget=100.0)
     now, trainer = played(loop, tmp_path, actor, tens(4))
     asked = [request.messages[-1].content for request in actor.heard]
     helped = {
@@ -247,11 +247,11 @@ def test_help_grows_until_a_problem_is_solved_and_no_further(tmp_path: Path) -> 
 
 def test_help_ends_with_its_budget(tmp_path: Path) -> None:
     actor = Actor(needs_help)
-    now, _ = played(GuidedSelfImprovement(samples=2, helped=1, budget=0.0), tmp_path, actor, tens(4))
+    now, _ = played(GuidedSelfImprovement(samples=2, helped=1, hint_budget=0.0), tmp_path, actor, tens(4))
     assert len(actor.heard) == 8
     assert now.notes[0].startswith("3 problems unsolved at first, 3 after help")
     some = Actor(needs_help)
-    loop = GuidedSelfImprovement(helps=("answer",), samples=2, helped=1, budget=0.25)
+    loop = GuidedSelfImprovement(helps=("answer",), samples=2, helped=1, hint_budget=0.25)
     played(loop, tmp_path / "some", some, tens(4))
     assert len(some.heard) == 8 + 2, "a quarter of eight answers"
 

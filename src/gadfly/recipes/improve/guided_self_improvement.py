@@ -37,7 +37,7 @@ class GuidedSelfImprovement:
     """Answers to each problem without help."""
     helped: int = 2
     """Answers to each problem with each kind of help."""
-    budget: float = 1.0
+    hint_budget: float = 1.0
     """Most tokens of answers with help, as a share of what those without took."""
     per_problem: int = 2
     """Most right answers of a problem that are learned."""
@@ -55,7 +55,7 @@ class GuidedSelfImprovement:
         round.remember("solve-rates", dict(rates))
         unsolved = [problem for problem in round.problems if not rates[problem.id]]
         first, guided = len(unsolved), list[Sourced]()
-        left, each = self.budget * _tokens(drawn), _each(drawn)
+        left, each = self.hint_budget * _tokens(drawn), _each(drawn)
         for help in self.helps:
             asked = unsolved[: int(left / (each * self.helped))]
             if not asked:
