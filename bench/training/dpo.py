@@ -134,6 +134,10 @@ def page(outcomes: Sequence[Outcome]) -> list[str]:
         "",
         *claims,
         "",
+        "The chosen answers themselves become no likelier, and less likely for a while (see the picture): "
+        "what grows is the lead. DPO and IPO nearly coincide: far from their targets both weigh all pairs "
+        "almost alike, and the gradient is clipped to one norm.",
+        "",
         cost(outcomes),
     ]
 

@@ -143,7 +143,8 @@ def cost(outcomes: Sequence[Outcome]) -> str:
     for arm, ones in by_arm(outcomes).items():
         spent = [one.seconds for one in ones if one.seconds is not None]
         parts += [f"{arm} {fmean(spent):.0f} s for {ones[0].steps} steps"] if spent else []
-    return "Processor time of one training, one thread, sampling included: " + "; ".join(parts) + "."
+    note = "Intervals resample cases; what differs between seeds is in the last column alone. "
+    return note + "Processor time of one training, one thread, sampling included: " + "; ".join(parts) + "."
 
 
 def opening(name: str, title: str, about: str) -> list[str]:
