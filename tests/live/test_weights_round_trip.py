@@ -35,6 +35,8 @@ except InputError as missing:
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
+ALONE = {"threads": "1"}
+"""Threads of llama.cpp that wait for one another on a busy machine use it up."""
 LOAD = {"openvino": openvino.load, "llamacpp": llamacpp.load}
 TINY = {"llama": "LlamaConfig", "qwen2": "Qwen2Config", "qwen3": "Qwen3Config"}
 
@@ -97,7 +99,11 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def updated(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with an update of rank 8 on every linear layer, 1 % of its norm: twice a short training."""
+    """The same with a random update of rank 8 on every linear layer, 3 % of its norm.
+
+    Training moves less (0.5 % in 20 steps) and in better directions: a random update of that size would
+    change less of what the model says than rounding does.
+    """
     folder = tmp_path_factory.mktemp("updated") / "model"
     shutil.copytree(base, folder)
     weights = safetensors.load_file(base / "model.safetensors")
@@ -106,7 +112,7 @@ def updated(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         if name.endswith("_proj.weight"):
             rows, columns = weight.shape
             update = torch.randn(rows, 8, generator=dice) @ torch.randn(8, columns, generator=dice)
-            weights[name] = weight + update * (0.01 * weight.norm() / update.norm())
+            weights[name] = weight + update * (0.03 * weight.norm() / update.norm())
     safetensors.save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
@@ -134,7 +140,7 @@ def test_the_unchanged_model_comes_back_bit_for_bit(base: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("kind", "engine", "bound"),
     [
-        # Measured: .48, .967, .038; .62, .978, .038; .95, .999, .0010. On a processor with other
+        # Measured for OpenVINO: Q8_0 .48, .962, .041; F16 1, 1, .0010. On a processor with other
         # instructions other near ties fall the other way, so the bounds are loose.
         ("Q8_0", "llamacpp", Agreement(texts=0.2, tokens=0.93, nats=0.08)),
         ("Q8_0", "openvino", Agreement(texts=0.25, tokens=0.93, nats=0.08)),
@@ -152,7 +158,7 @@ async def test_engines_say_of_updated_weights_what_torch_says(
 ) -> None:
     path = export_gguf(updated, like=FILE, target=tmp_path / "updated.gguf", kind=kind)
     requests = questions(40)
-    answers = await answered(LOAD[engine](str(path), {}), requests)
+    answers = await answered(LOAD[engine](str(path), ALONE), requests)
     found = compared(read(locate(str(updated)), dtype="float32", device="cpu"), requests, answers, expected)
     assert found.texts >= bound.texts, found
     assert found.tokens >= bound.tokens, found
@@ -161,7 +167,7 @@ async def test_engines_say_of_updated_weights_what_torch_says(
     before = compared(
         read(locate(str(base)), dtype="float32", device="cpu"), requests[some], answers[some], expected[some]
     )
-    assert before.nats > 3 * found.nats, (before, "the update did not arrive")
+    assert before.nats > 2 * found.nats, (before, "the update did not arrive")
 
 
 def write_tiny(path: Path, architecture: str) -> Path:
@@ -249,7 +255,7 @@ async def test_every_architecture_runs_in_the_engines_as_in_torch(
     like = write_tiny(tmp_path / "like.gguf", architecture)
     path = export_gguf(folder, like=like, target=tmp_path / "tiny.gguf", kind="F16")
     requests = questions(4)
-    answers = await answered(LOAD[engine](str(path), {}), requests)
+    answers = await answered(LOAD[engine](str(path), ALONE), requests)
     found = compared(read(locate(str(folder)), dtype="float32", device="cpu"), requests, answers, answers)
     assert found.tokens >= 0.9, found
     assert found.nats <= 0.02, found
