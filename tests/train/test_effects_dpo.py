@@ -19,7 +19,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("arm", ["dpo", "ipo", "simpo"])
 def test_margins_and_the_ranking_of_held_out_pairs_rise(work: Path, arm: str) -> None:
-    found = run(work, steps=25, arm=arm)
+    found = run(work, arm=arm)  # the chosen answers dip before they recover: half the steps are too few
     assert change_of([found], LEAD).change.low > 0.5
     assert change_of([found], RANKED).change.low > 0.1
     assert change_of([found], GREEDY).change.low > -0.05  # so few steps: answers are not to become worse
