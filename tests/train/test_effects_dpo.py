@@ -22,6 +22,6 @@ def test_margins_and_the_ranking_of_held_out_pairs_rise(work: Path, arm: str) ->
     found = run(work, arm=arm)  # the chosen answers dip before they recover: half the steps are too few
     assert change_of([found], LEAD).change.low > 0.5
     assert change_of([found], RANKED).change.low > 0.1
-    assert change_of([found], GREEDY).change.low > -0.05  # so few steps: answers are not to become worse
+    assert change_of([found], GREEDY).change.low > 0.05
     margins = series_of(found, "margin")
     assert margins[-1] > margins[0]
