@@ -49,7 +49,7 @@ class CritiqueInTheLoop:
     plan: Plan = Plan()
     sampling: Sampling = SHORT
 
-    systems: ClassVar[tuple[int, ...]] = (3,)
+    systems: ClassVar[tuple[int, ...]] = ()
 
     async def prepare(self, round: Round, /) -> None:
         """Train the critic, and teach the actor to rewrite."""
