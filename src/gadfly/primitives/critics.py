@@ -87,10 +87,10 @@ class ScorerCritic:
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerKeyCritic:
-    """A teacher with the answer key: says whether the answer is right, and else what it should be.
+    """A teacher with the answer key: says what the answer should be, what it is, and then the verdict.
 
-    An oracle, and its critiques say so. It writes what a critic is to learn to write; the verdict stands in
-    a last line, as models are asked for it.
+    An oracle, and its critiques say so. It writes what a critic is to learn to write: one that has to commit
+    itself before it has worked the answer out learns to guess the verdict.
     """
 
     scorer: Scorer
@@ -108,16 +108,13 @@ class AnswerKeyCritic:
         score = await self.scorer(problem, candidate)
         right = score.value is not None and score.value >= 1.0
         given = _stated(candidate.text)
-        text = (
-            f"The answer {given} is right."
-            if right
-            else f"The answer should be {problem.reference}" + (f", not {given}." if given else ".")
-        )
+        found = f"The answer given is {given}." if given else "No final answer is given."
+        verdict = "correct" if right else "incorrect"
         return Critique(
             target=target.id,
-            text=f"{text}\nVERDICT: {'correct' if right else 'incorrect'}",
+            text=f"The answer should be {problem.reference}. {found}\nVERDICT: {verdict}",
             author=self.name,
-            verdict="correct" if right else "incorrect",
+            verdict=verdict,
             saw_reference=True,
         )
 
