@@ -21,7 +21,7 @@ from gadfly.train.improve import Course, Improving, Settings
 from gadfly.train.ledger import Ledger
 from gadfly.train.plan import Plan
 from gadfly.train.reading import read_rows
-from gadfly.train.round import Lesson, Round, Tools, Trained, Weights, trainable
+from gadfly.train.round import Lesson, Round, Tools, Trained, Weights, answering_like, trainable
 from gadfly.train.rows import AnyRow
 
 PROBLEMS = [
@@ -222,3 +222,23 @@ def test_several_benchmarks_come_in_turn() -> None:
 def test_a_model_without_weights_cannot_be_trained() -> None:
     with pytest.raises(InputError, match="no weights"):
         trainable("openai:gpt@http://localhost:1/v1")
+
+
+@pytest.mark.parametrize(
+    ("base", "answers"),
+    [
+        ("transformers:base.gguf?device=cuda&batch=256", "transformers:round-1/model?device=cuda&batch=256"),
+        ("embedded?engine=llamacpp", "embedded:round-1/base-Q8_0.gguf?engine=llamacpp"),
+        ("embedded", "embedded:round-1/base-Q8_0.gguf"),
+        ("llamacpp:base.gguf?slots=4", "llamacpp:round-1/base-Q8_0.gguf?slots=4"),
+        ("scripted:base.jsonl", "embedded:round-1/base-Q8_0.gguf"),
+    ],
+)
+def test_trained_weights_answer_by_the_engine_of_the_base_with_its_options(base: str, answers: str) -> None:
+    trained = Weights(model="embedded:round-1/base-Q8_0.gguf", start="round-1/model")
+    assert answering_like(Weights(model=base, start=""), trained).model == answers
+
+
+def test_weights_without_a_gguf_file_stay_with_the_engine_that_can_read_them() -> None:
+    trained = Weights(model="transformers:round-1/model", start="round-1/model")
+    assert answering_like(Weights(model="embedded", start=""), trained) == trained

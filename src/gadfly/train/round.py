@@ -320,7 +320,7 @@ class Round:
         trained = await anyio.to_thread.run_sync(work)
         for name, cost in training_costs(self.index, trained, elapsed(began), oracle):
             self.ledger.keep(f"{self.index}/{name}-{role}", cost)
-        self.current[role] = trained.weights
+        self.current[role] = answering_like(self.base, trained.weights)
 
     def note(self, text: str) -> None:
         """Say something that is to stand in the report."""
@@ -349,6 +349,22 @@ def trainable(model: str) -> Weights:
             f"{spec.name} gives answers and no weights; train embedded, transformers:FOLDER or a .gguf file"
         )
     return Weights(model=model, start=spec.target)
+
+
+def answering_like(base: Weights, trained: Weights) -> Weights:
+    """Trained weights that answer as the base does: by its engine, with its options, where they can.
+
+    A round by another engine than the base would be compared for its arithmetic as well.
+    """
+    spec, made = read_spec(base.model), read_spec(trained.model)
+    if spec.name == "transformers":
+        target = trained.start
+    elif spec.name in _TRAINABLE and made.name == "embedded":
+        target = made.target
+    else:
+        return trained
+    _, mark, options = base.model.partition("?")
+    return trained.model_copy(update={"model": f"{spec.name}:{target}{mark}{options}"})
 
 
 def run_cost(index: int, phase: Phase, summary: RunSummary, oracle: int = 0) -> PhaseCost:
