@@ -7,8 +7,10 @@ import pytest
 from gadfly.errors import InputError, ToolError, WaitingForPerson
 from gadfly.models.scripted import Scripted
 from gadfly.primitives import PersonCritic, ScorerCritic, ToolCritic, critique
+from gadfly.primitives.critics import AnswerKeyCritic
 from gadfly.prompts import Prompt
 from gadfly.records import Candidate, Failure, Finding, Problem, Ranking, Request, Score
+from gadfly.scorers import Numeric
 from gadfly.trace import recording
 
 pytestmark = pytest.mark.anyio
@@ -168,6 +170,26 @@ async def test_a_scorer_as_critic_says_right_wrong_or_nothing(
     said = await ScorerCritic(scorer=scorer, threshold=0.5)(PROBLEM, ANSWER)
     assert (said.verdict, said.failure, said.saw_reference) == (verdict, failure, True)
     assert text in said.text
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "verdict"),
+    [
+        ("2 + 3 = 5", "The answer should be 5. The answer given is 5.\nVERDICT: correct", "correct"),
+        ("So 2 + 3 = 6.", "The answer should be 5. The answer given is 6.\nVERDICT: incorrect", "incorrect"),
+        (
+            "I do not know.",
+            "The answer should be 5. No final answer can be read.\nVERDICT: incorrect",
+            "incorrect",
+        ),
+    ],
+)
+async def test_the_answer_key_is_said_before_the_verdict_and_the_answer_read_as_scorers_read_it(
+    answer: str, text: str, verdict: str
+) -> None:
+    asked = PROBLEM.model_copy(update={"answer_kind": "number"})
+    said = await AnswerKeyCritic(scorer=Numeric())(asked, Candidate(text=answer, author="a"))
+    assert (said.text, said.verdict, said.saw_reference) == (text, verdict, True)
 
 
 def person(lines: list[str]) -> tuple[PersonCritic, list[str]]:

@@ -8,11 +8,11 @@ import anyio.to_thread
 
 from gadfly.errors import ParseError, WaitingForPerson, boundary
 from gadfly.parsing import read_findings, read_verdict
-from gadfly.parsing.answers import final_answer
+from gadfly.parsing.answers import answer_key, final_answer
 from gadfly.primitives.critique import Target, said
 from gadfly.prompts import clean
 from gadfly.protocols import Scorer
-from gadfly.records import Candidate, Critique, Problem
+from gadfly.records import AnswerKind, Candidate, Critique, Problem
 from gadfly.trace import primitive
 
 
@@ -107,8 +107,8 @@ class AnswerKeyCritic:
         candidate = target if isinstance(target, Candidate) else Candidate(text=said(target), author="")
         score = await self.scorer(problem, candidate)
         right = score.value is not None and score.value >= 1.0
-        given = _stated(candidate.text)
-        found = f"The answer given is {given}." if given else "No final answer is given."
+        given = _stated(candidate.text, problem.answer_kind)
+        found = f"The answer given is {given}." if given else "No final answer can be read."
         verdict = "correct" if right else "incorrect"
         return Critique(
             target=target.id,
@@ -119,9 +119,10 @@ class AnswerKeyCritic:
         )
 
 
-def _stated(text: str) -> str:
+def _stated(text: str, kind: AnswerKind) -> str:
+    """The final answer as scorers read it; empty where they cannot."""
     try:
-        return final_answer(text)
+        return answer_key(text, kind) if kind in ("number", "choice") else final_answer(text)
     except ParseError:
         return ""
 
