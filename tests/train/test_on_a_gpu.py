@@ -15,10 +15,12 @@ from gadfly.records import Completion, Message, Request, Sampling
 from gadfly.train.fit import examples_of
 from gadfly.train.folder import MODEL
 from gadfly.train.learner import Tuning, open_learner
+from gadfly.train.masks import MaskedRow
 from gadfly.train.objectives.preference import PreferencePairs
 from gadfly.train.objectives.supervised import Supervised
 from gadfly.train.plan import Plan
 from gadfly.train.saved_weights import open_weights
+from gadfly.train.tiny import write_tiny
 from gadfly.train.training import LocalTrainer
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
@@ -65,6 +67,24 @@ def test_a_training_on_a_gpu_ends_near_that_on_the_cpu(precision: str, tiny: Pat
         for name in on_cpu.shapes:
             there, here = torch.from_numpy(on_gpu.read(name)), torch.from_numpy(on_cpu.read(name))
             torch.testing.assert_close(there, here, rtol=1e-2, atol=1e-3)
+
+
+@pytest.mark.parametrize("length", [64, 192, 320])
+def test_a_gradient_in_bfloat16_is_finite_at_the_lengths_where_cudnn_gives_nan(
+    length: int, tmp_path: Path
+) -> None:
+    folder = write_tiny(tmp_path / "tiny", layers=2, context=400, spread=0.3)
+    tuning = TUNING.model_copy(update={"precision": "bf16"})
+    learner = open_learner(str(folder), tuning=tuning, device="cuda")
+    rows = [
+        MaskedRow(
+            ids=tuple(3 + (place * n) % 90 for place in range(size)), mask=(0,) * 20 + (1,) * (size - 20)
+        )
+        for n, size in enumerate((length, length - 30, length - 1), start=1)
+    ]
+    learner.policy.logprobs(rows).sums.logprobs.sum().backward()
+    for name, gradient in gradients(learner).items():
+        assert bool(gradient.isfinite().all()), name
 
 
 def test_a_killed_training_on_a_gpu_goes_on_where_it_was(tiny: Path, tmp_path: Path) -> None:

@@ -104,3 +104,22 @@ def test_capped_logits_are_capped_as_the_model_caps_them(tiny: Path, tuning: obj
     learner.policy.loaded.model.config.final_logit_softcapping = 2.0
     capped = learner.policy.logits(rows).values
     torch.testing.assert_close(capped, 2.0 * torch.tanh(plain / 2.0))
+
+
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_attention_that_is_to_have_a_gradient_is_not_left_to_cudnn(checkpointing: bool, tiny: Path) -> None:
+    learner = stirred(learner_of(tiny, TUNING.model_copy(update={"checkpointing": checkpointing})))
+    policy = learner.policy
+    seen: list[bool] = []
+
+    def look(*_: object) -> None:
+        seen.append(torch.backends.cuda.cudnn_sdp_enabled())
+
+    policy.loaded.model.train()
+    layer = policy.loaded.model.get_base_model().base_model.layers[0].self_attn
+    hook = layer.register_forward_hook(look)
+    before = torch.backends.cuda.cudnn_sdp_enabled()
+    policy.logprobs(rows_of(policy)).sums.logprobs.sum().backward()
+    hook.remove()
+    assert seen == [False] * (2 if checkpointing else 1), "once more where it is computed again"
+    assert torch.backends.cuda.cudnn_sdp_enabled() == before

@@ -15,7 +15,7 @@ import os
 import pickle
 import warnings
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
@@ -32,7 +32,7 @@ from gadfly.models.transformers_weights import Loaded, Source, locate, quiet, re
 from gadfly.records import Record
 from gadfly.train.codec import Codec
 from gadfly.train.objective import Objective
-from gadfly.train.policy import Policy
+from gadfly.train.policy import Policy, safe_attention
 from gadfly.train.sampling import PolicyModel
 
 E = TypeVar("E")
@@ -304,7 +304,12 @@ def _prepared(loaded: Loaded, tuning: Tuning, *, head: bool) -> tuple[Policy, di
     model: Any = loaded.model
     if tuning.checkpointing:
         with _deprecations():
-            model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+            model.gradient_checkpointing_enable(
+                gradient_checkpointing_kwargs={
+                    "use_reentrant": False,
+                    "context_fn": lambda: (nullcontext(), safe_attention()),
+                }
+            )
         model.enable_input_require_grads()
     if tuning.lora is not None:
         model.requires_grad_(False)

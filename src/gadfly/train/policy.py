@@ -6,19 +6,27 @@ log-probabilities of 8 bits are too coarse for ratios of policies.
 """
 
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from gadfly.errors import InputError
 from gadfly.models.transformers_weights import Loaded
 from gadfly.train.codec import Codec
 from gadfly.train.losses.logprobs import Sequences, sequence_logprobs, token_logprobs
 from gadfly.train.masks import MaskedRow, padded
+
+_KERNELS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+
+
+def safe_attention() -> AbstractContextManager[object]:
+    """All kernels but cuDNN's: its gradient under a mask is NaN at some lengths (pytorch/pytorch#196678)."""
+    return cast(AbstractContextManager[object], sdpa_kernel(_KERNELS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +170,7 @@ class Policy:
         """States after the last layer and its norm, [rows, length, width]."""
         places = (attention.cumsum(dim=1) - 1).clamp(min=0)
         half = torch.autocast(self.loaded.device.type, torch.bfloat16) if self.bf16 else nullcontext()
-        with half:
+        with half, safe_attention():
             output = self._inner.base_model(
                 input_ids=ids, attention_mask=attention, position_ids=places, use_cache=False
             )
