@@ -11,14 +11,17 @@ from gadfly.cli.improving import Pool, open_pool, split
 from gadfly.errors import InputError
 from gadfly.models.metered import Metered
 from gadfly.models.scripted import Scripted
+from gadfly.primitives.answering import Answering
 from gadfly.protocols import Model
-from gadfly.records import Completion, Problem, Request, Sampling, Usage
+from gadfly.records import Completion, Problem, Request, Rollout, Sampling, Usage
 from gadfly.run.improvement import Improvement
+from gadfly.run.store import read_rollouts
+from gadfly.run.summary import RunSummary
 from gadfly.scorers.text import Numeric
 from gadfly.train.evaluating import Exam
 from gadfly.train.from_rollouts import prompt_completions
 from gadfly.train.improve import Course, Improving, Settings
-from gadfly.train.ledger import Ledger
+from gadfly.train.ledger import Ledger, earlier_seconds
 from gadfly.train.plan import Plan
 from gadfly.train.reading import read_rows
 from gadfly.train.round import Lesson, Round, Tools, Trained, Weights, answering_like, trainable
@@ -242,3 +245,30 @@ def test_trained_weights_answer_by_the_engine_of_the_base_with_its_options(base:
 def test_weights_without_a_gguf_file_stay_with_the_engine_that_can_read_them() -> None:
     trained = Weights(model="transformers:round-1/model", start="round-1/model")
     assert answering_like(Weights(model="embedded", start=""), trained) == trained
+
+
+@pytest.mark.anyio
+async def test_the_seconds_of_a_run_are_those_of_all_its_sessions(tmp_path: Path) -> None:
+    engines = Engines()
+    tools = Tools(
+        engines=engines,
+        trainer=Trainer(skills=()),
+        scorers={"numeric": Numeric()},
+        held_out={},
+        benchmark="times",
+        in_flight=4,
+    )
+    solver = Answering(model=engines("5"), sampling=GREEDY)
+    await tools.run(solver, PROBLEMS[:6], out=tmp_path / "run")
+    waited = [one.seconds for one in read_rollouts(tmp_path / "run")]
+    again = await tools.run(solver, PROBLEMS[:8], out=tmp_path / "run")
+    assert again.new == 2
+    assert again.seconds > 0.75 * sum(waited) / 4
+
+
+def test_the_time_of_a_killed_session_is_that_of_its_rollouts_over_how_many_went_on_at_once() -> None:
+    one = Rollout(problem=PROBLEMS[0], solver="s", seconds=3.0)
+    summary = RunSummary(rollouts=40, new=10, failed=0, seconds=6.0)
+    assert earlier_seconds([one] * 40, summary, in_flight=5) == pytest.approx(18.0)
+    assert earlier_seconds([one] * 40, summary, in_flight=100) == pytest.approx(2.25)
+    assert earlier_seconds([], RunSummary(rollouts=0, new=0, failed=0), in_flight=5) == 0.0

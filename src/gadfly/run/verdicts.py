@@ -117,9 +117,11 @@ def _format(last: CheckpointHealth) -> Iterator[str]:
     if last.accuracy.base is None or last.by_skill is None or last.by_format is None:
         return
     if last.accuracy.base.excludes(0):
+        read = last.readable.found.value
         yield (
             f"Of the difference to the base, {between(last.by_skill)} are from problems that both answered "
-            f"in the form asked for, and {between(last.by_format)} from the others, where form is in the way."
+            f"in the form asked for, and {between(last.by_format)} from the others, where skill and form "
+            f"cannot be told apart for certain; the scorer could read {100 * read:.0f} % of the answers."
         )
 
 
@@ -152,9 +154,8 @@ def warned_of(arm: ArmHealth, base: CheckpointHealth) -> Iterator[Warned]:
     for one in arm.checkpoints:
         signs = (*_over_optimised(one), *_collapsed(one), *_worse(one, base))
         for sign, text in signs:
-            yield Warned(
-                sign=sign, where=one.name if arm.kind == "models" else f"{arm.name}, {one.name}", text=text
-            )
+            known = arm.kind == "models" or one.name.startswith(arm.name)
+            yield Warned(sign=sign, where=one.name if known else f"{arm.name}, {one.name}", text=text)
 
 
 def _over_optimised(one: CheckpointHealth) -> Iterator[tuple[Sign, str]]:

@@ -10,8 +10,8 @@ from gadfly.records import Problem, Sampling
 from gadfly.run.evaluation import answers_of, evaluation
 from gadfly.run.improvement import Answers, Checkpoint
 from gadfly.run.store import read_rollouts
-from gadfly.train.ledger import Ledger
-from gadfly.train.round import Tools, run_cost
+from gadfly.train.ledger import Ledger, run_cost
+from gadfly.train.round import Tools
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,8 +26,8 @@ from gadfly.run.manifest import describe, package_version, portable
 from gadfly.run.store import read_rollouts
 from gadfly.train.criticising import critic_check
 from gadfly.train.evaluating import Exam
-from gadfly.train.ledger import Ledger
-from gadfly.train.round import ACTOR, Round, Tools, Weights, run_cost
+from gadfly.train.ledger import Ledger, run_cost
+from gadfly.train.round import ACTOR, Round, Tools, Weights
 from gadfly.train.voting import VotingControl
 
 CRITIC = "critic"

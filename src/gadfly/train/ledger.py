@@ -1,12 +1,14 @@
 """What every phase of an arm took, kept in one small file, so that a resumed loop knows what it spent."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gadfly.errors import InputError
-from gadfly.run.improvement import PhaseCost
+from gadfly.records import Rollout
+from gadfly.run.improvement import Phase, PhaseCost
+from gadfly.run.summary import RunSummary
 from gadfly.train.export import write_whole
 
 if TYPE_CHECKING:  # rounds keep ledgers
@@ -54,6 +56,30 @@ class Ledger:
     def seconds(self) -> float:
         """Wall time of everything but evaluation."""
         return sum(cost.seconds for cost in self._costs.values() if cost.phase != "evaluation")
+
+
+def run_cost(index: int, phase: Phase, summary: RunSummary, oracle: int = 0) -> PhaseCost:
+    """What a run folder came to; calls answered from the cache count as when they were paid."""
+    return PhaseCost(
+        round=index,
+        phase=phase,
+        tokens=summary.usage.tokens,
+        seconds=summary.seconds,
+        calls=summary.usage.calls,
+        rows=summary.rollouts,
+        oracle=oracle,
+    )
+
+
+def earlier_seconds(rollouts: Iterable[Rollout], summary: RunSummary, *, in_flight: int) -> float:
+    """Wall time of a run's earlier sessions, which may have been killed before they could say.
+
+    By Little's law: the rollouts' own seconds, over how many of them went on at once.
+    """
+    if not summary.rollouts:
+        return 0.0
+    before = 1.0 - summary.new / summary.rollouts
+    return before * sum(one.seconds for one in rollouts) / min(in_flight, summary.rollouts)
 
 
 def training_costs(

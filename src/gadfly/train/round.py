@@ -37,7 +37,7 @@ from gadfly.trace import elapsed
 from gadfly.train.decontaminate import Decontaminator
 from gadfly.train.dedupe import Deduper
 from gadfly.train.export import export_rows, finished, write_whole
-from gadfly.train.ledger import Ledger, training_costs
+from gadfly.train.ledger import Ledger, earlier_seconds, run_cost, training_costs
 from gadfly.train.manifest import Request
 from gadfly.train.plan import Plan
 from gadfly.train.practice import OnlineTrainer, Practice
@@ -127,10 +127,10 @@ class Tools:
         out: Path,
         scorers: Mapping[str, Scorer] | None = None,
     ) -> RunSummary:
-        """Run a solver into a run folder, or go on with it."""
+        """Run a solver into a run folder, or go on with it; its seconds are those of all sessions."""
         bar = RunProgress(len(problems), title=f"{out.parent.name}/{out.name}") if self.show else None
         with bar or nullcontext():
-            return await run(
+            summary = await run(
                 solver,
                 problems,
                 out=out,
@@ -139,6 +139,10 @@ class Tools:
                 in_flight=self.in_flight,
                 on_rollout=bar,
             )
+        if summary.new == summary.rollouts:
+            return summary
+        earlier = earlier_seconds(read_rollouts(out), summary, in_flight=self.in_flight)
+        return summary.model_copy(update={"seconds": summary.seconds + earlier})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -365,16 +369,3 @@ def answering_like(base: Weights, trained: Weights) -> Weights:
         return trained
     _, mark, options = base.model.partition("?")
     return trained.model_copy(update={"model": f"{spec.name}:{target}{mark}{options}"})
-
-
-def run_cost(index: int, phase: Phase, summary: RunSummary, oracle: int = 0) -> PhaseCost:
-    """What a run folder came to; calls answered from the cache count as when they were paid."""
-    return PhaseCost(
-        round=index,
-        phase=phase,
-        tokens=summary.usage.tokens,
-        seconds=summary.seconds,
-        calls=summary.usage.calls,
-        rows=summary.rollouts,
-        oracle=oracle,
-    )

@@ -11,8 +11,8 @@ from gadfly.run.evaluation import answers_of
 from gadfly.run.improvement import Arm, Checkpoint, Evaluation
 from gadfly.run.store import read_rollouts
 from gadfly.train.evaluating import Exam
-from gadfly.train.ledger import Ledger
-from gadfly.train.round import Tools, Weights, run_cost
+from gadfly.train.ledger import Ledger, run_cost
+from gadfly.train.round import Tools, Weights
 
 _CHUNK = 8
 """Votes a problem between two looks at the clock."""
