@@ -408,6 +408,31 @@ def test_the_command_writes_pairs_and_says_what_it_left_out(tmp_path: Path, runs
     assert file.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("leti", "Quality: good", "Quality: bad"),
+        ("hindsight", "Give a good answer.", "Give a bad answer."),
+        ("quality-tokens", "Quality: 3 of 3", "Quality: 1 of 3"),
+    ],
+)
+def test_the_command_puts_words_for_quality_before_good_and_bad_answers(
+    tmp_path: Path, runs: tuple[str, str], kind: str, good: str, bad: str
+) -> None:
+    file = tmp_path / "told.jsonl"
+    code, _, err = gadfly_export(*runs, "--kind", kind, "--out", str(file))
+    assert code == 0, err
+    seen: dict[str, set[str]] = {good: set(), bad: set()}
+    for line in file.read_text().splitlines():
+        row = json.loads(line)
+        turns = row["messages"] if kind == "hindsight" else [*row["prompt"], *row["completion"]]
+        words = turns[0]["content"].split("\n")[0]
+        seen[words].add(turns[1]["content"])
+    assert len(seen[good]) == 6
+    assert "Answer: 1" not in seen[good]
+    assert seen[bad] == {"Answer: 1"}
+
+
 def test_the_command_names_what_is_wrong(tmp_path: Path, runs: tuple[str, str]) -> None:
     out = str(tmp_path / "a.jsonl")
     for words, said in (

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
@@ -11,7 +12,7 @@ from gadfly.cli.exporting import USUAL_KEEPING, Keeping, write_rows
 from gadfly.cli.flags import flag
 from gadfly.cli.output import application
 from gadfly.errors import InputError
-from gadfly.train import from_critiques, from_rewrites, from_rollouts
+from gadfly.train import conditioned, from_critiques, from_rewrites, from_rollouts
 from gadfly.train.export import check_target
 from gadfly.train.rows import AnyRow
 from gadfly.train.sources import Oracle, read_runs
@@ -28,6 +29,9 @@ Kind: TypeAlias = Literal[
     "judged",
     "correction",
     "vector-reward",
+    "leti",
+    "hindsight",
+    "quality-tokens",
 ]
 
 export = application(
@@ -51,7 +55,8 @@ def export_runs(
         Kind,
         flag(
             "What rows: answers to imitate, right against wrong of one problem (preference), a judge's "
-            "order (ranking, ranked-preference), last answer against first draft (revision), ..."
+            "order (ranking, ranked-preference), last answer against first draft (revision), answers under "
+            "words that say how good they are (leti, hindsight, quality-tokens), ..."
         ),
     ],
     out: Annotated[str, flag("The file to write: .parquet or .jsonl.")],
@@ -66,6 +71,17 @@ def export_runs(
     request = keeping.request({"kind": kind}, folders)
     make = _MAKERS[kind]
     write_rows(lambda d: make(folders, keeping.oracle, d), file, request, keeping, as_json=as_json)
+
+
+def _leti(folders: list[Path], oracle: Oracle, dropped: Counter[str]) -> Iterator[AnyRow]:
+    """Answers with what critics said of them; of runs without critics, with their mark alone."""
+    judged = from_critiques.judged_answers(read_runs(*folders), oracle=oracle, dropped=dropped)
+    first = next(judged, None)
+    if first is not None:
+        return conditioned.leti(chain([first], judged), dropped=dropped)
+    return conditioned.leti(
+        from_rollouts.unpaired(read_runs(*folders), oracle=oracle, dropped=dropped), dropped=dropped
+    )
 
 
 Maker: TypeAlias = Callable[[list[Path], Oracle, Counter[str]], Iterator[AnyRow]]
@@ -83,4 +99,11 @@ _MAKERS: dict[Kind, Maker] = {
     "judged": lambda f, o, d: from_critiques.judged_answers(read_runs(*f), oracle=o, dropped=d),
     "correction": lambda f, o, d: from_rewrites.corrections(read_runs(*f), oracle=o, dropped=d),
     "vector-reward": lambda f, o, d: from_rollouts.vector_rewards(read_runs(*f), oracle=o, dropped=d),
+    "leti": _leti,
+    "hindsight": lambda f, o, d: conditioned.chain_of_hindsight(
+        from_rollouts.preferences(read_runs(*f), oracle=o, dropped=d)
+    ),
+    "quality-tokens": lambda f, o, d: iter(
+        conditioned.quality_tokens(from_rollouts.unpaired(read_runs(*f), oracle=o, dropped=d), dropped=d)
+    ),
 }

@@ -138,7 +138,8 @@ def quality_tokens(
 ) -> list[PromptCompletion]:
     """Answers under the name of the quantile that their reward falls into.
 
-    Equal rewards get one name, so the parts may be of unequal size.
+    Equal rewards get one name, so the parts may be of unequal size. Where there are fewer different rewards
+    than names, as with labels, the lowest has the first name and the highest the last.
 
     Args:
         rows: rewarded answers; a label is a reward of 0 or 1.
@@ -153,6 +154,10 @@ def quality_tokens(
         raise InputError("quality tokens need at least two names, the worst first")
     marked = [(row, value) for row in rows if (value := _reward(row, scorer, dropped)) is not None]
     ordered = sorted(value for _, value in marked)
+    levels = sorted(set(ordered))
+    if 1 < len(levels) < len(names):
+        reach = (len(names) - 1) / (len(levels) - 1)
+        return [_under_reward(row, names[round(levels.index(value) * reach)]) for row, value in marked]
     # A part ends at the value that stands there; whoever has that value is still in it.
     ends = [ordered[math.ceil(len(ordered) * part / len(names)) - 1] for part in range(1, len(names))]
     return [_under_reward(row, names[sum(value > end for end in ends)]) for row, value in marked]
