@@ -74,7 +74,7 @@ class Settings(Record):
     """Rounds rolled back in a row after which an arm stops."""
     most_rounds: int = Field(default=8, ge=1)
     """Of a control that goes on until it has spent what the loop spent."""
-    votes: int = Field(default=64, ge=1)
+    votes: int = Field(default=256, ge=1)
     """Most samples a problem of the voting control."""
     critic_problems: int = Field(default=150, ge=0)
     """Held-out problems that critics are measured on."""

@@ -9,23 +9,38 @@ from pathlib import Path
 from time import monotonic
 from typing import cast
 
-from gadfly.errors import InputError
-from gadfly.protocols import Model, Solver
-from gadfly.records import Completion, Problem, Request, Usage, content_digest
+from gadfly.errors import InputError, UnsupportedError
+from gadfly.protocols import Model
+from gadfly.records import Completion, Problem, Request, Usage
 from gadfly.run.improvement import PhaseCost
 from gadfly.run.manifest import describe
 from gadfly.trace import elapsed
-from gadfly.train.fit import OnStep, Training, fit
+from gadfly.train.fit import OnStep
 from gadfly.train.folder import MODEL, read_log
-from gadfly.train.learner import Tuning, open_learner
+from gadfly.train.learner import Learner, Tuning
 from gadfly.train.objectives.policy_gradient import PolicyGradient, Sampled
 from gadfly.train.online import Estimate, OnPolicy, Sampler
 from gadfly.train.practice import Practice
-from gadfly.train.publish import publish_weights
 from gadfly.train.round import Trained, Weights
+from gadfly.train.sampled_training import SampledTrainer
 
 CALLS, DRAWN, DRAWING, LEARNED = "drawn_calls", "drawn_tokens", "drawing_seconds", "learned_tokens"
 _ESTIMATES = ("grpo", "rloo", "reinforce")
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """Stands for the weights where a solver is described and not asked."""
+
+    id: str = "policy"
+
+    async def complete(self, request: Request, /) -> Completion:
+        """It has no answer.
+
+        Raises:
+            UnsupportedError: always.
+        """
+        raise UnsupportedError("this model only stands for the weights under training")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,48 +94,36 @@ def practise(
     Raises:
         InputError: no such estimate or setting, or as `open_learner` and `fit`.
     """
-    objective, plan = _objective(practice), practice.plan
-    learner = open_learner(start, tuning=tuning, device=device, reference=objective.needs_reference)
     spent: list[Usage] = []
 
-    def solver(model: Model) -> Solver:
-        return practice.solver(Counted(inner=model, spent=spent))
+    def setting(learner: Learner) -> Sampler:
+        return Sampler(
+            learner=learner,
+            solver=lambda model: practice.solver(Counted(inner=model, spent=spent)),
+            scorers=practice.scorers,
+            problems=problems,
+            samples=practice.samples,
+            plan=practice.plan,
+        )
 
-    sampler = Sampler(
-        learner=learner,
-        solver=solver,
-        scorers=practice.scorers,
-        problems=problems,
-        samples=practice.samples,
-        plan=plan,
+    def batches(sampler: Sampler) -> Booked:
+        drawn = OnPolicy(
+            sampler=sampler,
+            reward=next(iter(practice.scorers)),
+            estimate=cast(Estimate, practice.estimate),
+            gold=practice.gold,
+        )
+        return Booked(batches=drawn, spent=spent)
+
+    folder = SampledTrainer(tuning=tuning, device=device, on_step=on_step).learn(
+        start,
+        setting,
+        batches,
+        _objective(practice),
+        practice.plan,
+        out,
+        told={"estimate": practice.estimate, "solver": describe(practice.solver(StandIn()))},
     )
-    batches = OnPolicy(
-        sampler=sampler,
-        reward=next(iter(practice.scorers)),
-        estimate=cast(Estimate, practice.estimate),
-        gold=practice.gold,
-    )
-    training = Training(
-        learner=learner,
-        objective=objective,
-        batches=Booked(batches=batches, spent=spent),
-        plan=plan,
-        steps=plan.length(len(problems)),
-        request={
-            "weights": learner.source.name,
-            "objective": describe(objective),
-            "estimate": practice.estimate,
-            "solver": describe(practice.solver(learner.sample("policy"))),
-            "scorers": {name: describe(scorer) for name, scorer in practice.scorers.items()},
-            "samples": practice.samples,
-            "tuning": tuning.model_dump(mode="json"),
-            "plan": plan.model_dump(mode="json"),
-            "problems": content_digest([[problem.id, *problem.draw] for problem in problems]),
-        },
-    )
-    folder = fit(training, out, on_step=on_step)
-    if not folder.finished:
-        folder.finish(model=publish_weights(learner, out))
     return _trained(folder.manifest.model, folder.manifest.steps, out)
 
 

@@ -75,7 +75,7 @@ class SampledTrainer:
                     "objective": describe(objective),
                     "tuning": self.tuning.model_dump(mode="json"),
                     "plan": plan.model_dump(mode="json"),
-                    "problems": content_digest([problem.id for problem in sampler.problems]),
+                    "problems": content_digest([[problem.id, *problem.draw] for problem in sampler.problems]),
                     "scorers": {name: describe(scorer) for name, scorer in sampler.scorers.items()},
                     "samples": sampler.samples,
                     **told,

@@ -25,7 +25,7 @@ class VotingControl:
     exam: Exam
     tools: Tools
     base: Weights
-    most: int = 64
+    most: int = 256
     """Votes a problem, at most."""
 
     async def __call__(self, name: str, place: Path, ledger: Ledger, seconds: float) -> Arm:
