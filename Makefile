@@ -17,7 +17,7 @@ IMPROVE ?= --on "families:sums?low=1&high=30&n=460;families:differences?low=1&hi
 demo: $(VENV)/.demo  ## which feedback method helps the embedded model, at what cost
 	GADFLY_CACHE_DIR=demo/cache $(BIN)/gadfly compare --limit 60 --max-tokens 128 --out demo
 
-improve: $(VENV)/.train  ## a self-improvement loop on the embedded model, beside its controls: under an hour
+improve: $(VENV)/.train  ## a self-improvement loop on the embedded model, beside its controls: an hour
 	GADFLY_CACHE_DIR=improve/cache $(BIN)/gadfly improve critique-in-the-loop $(IMPROVE) --out improve
 
 test: $(VENV)/.dev check  ## everything that must hold: style, types, layers, tests
