@@ -56,7 +56,7 @@ def _arm(
         final=None if arm.final is None else arm.final.name,
         phases=_by_phase(arm.costs),
         costs=arm.costs,
-        critics=_critics(arm.critics, improvement.seed),
+        critics=critics_health(arm.critics, improvement.seed),
         contests=contests,
         notes=arm.notes,
     )
@@ -110,7 +110,12 @@ def _final(improvement: Improvement, known: Mapping[int, Chart], arm: Arm) -> Ch
     return known[id(final)]
 
 
-def _critics(checks: Sequence[CriticCheck], seed: int) -> tuple[CriticHealth, ...]:
+def critics_health(checks: Sequence[CriticCheck], seed: int) -> tuple[CriticHealth, ...]:
+    """Critics on the same answers; each but the first with its difference to the first.
+
+    Raises:
+        InputError: one has nothing to be measured by, or they were tried on different answers.
+    """
     found: list[CriticHealth] = []
     for check in checks:
         first = checks[0] if check is not checks[0] else None

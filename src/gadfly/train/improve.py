@@ -76,7 +76,7 @@ class Settings(Record):
     """Of a control that goes on until it has spent what the loop spent."""
     votes: int = Field(default=256, ge=1)
     """Most samples a problem of the voting control."""
-    critic_problems: int = Field(default=150, ge=0)
+    critic_problems: int = Field(default=300, ge=0)
     """Held-out problems that critics are measured on."""
     seed: int = 0
 

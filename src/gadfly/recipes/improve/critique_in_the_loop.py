@@ -13,7 +13,7 @@ from pair a criticised draft with a right answer that the actor itself sampled; 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from gadfly.primitives.critics import AnswerKeyCritic
 from gadfly.primitives.reviewing import CHECK, REWRITE, ModelCritic, Reviewed
@@ -45,6 +45,8 @@ class CritiqueInTheLoop:
     """As many again for the problems that the first did not solve."""
     per_problem: int = 4
     """Most right answers of a problem that are learned."""
+    critic_from: Literal["base", "actor"] = "base"
+    """Which weights the critic is trained from: the base's, or the actor's as it was taught to rewrite."""
     critic_plan: Plan = Plan(epochs=2)
     plan: Plan = Plan()
     sampling: Sampling = SHORT
@@ -62,8 +64,9 @@ class CritiqueInTheLoop:
         learned = round.write("critiques", said, dropped=dropped, critique_prompt=CHECK)
         borrowed = round.write("rewrites", taught_rewrites(seen, prompt=REWRITE))
         right = round.write("right", _right(seen, self.per_problem))
-        await round.train("sft", learned, plan=self.critic_plan, role=CRITIC)
         await round.train("sft", [borrowed, right], plan=self.plan)
+        start = round.weights() if self.critic_from == "actor" else round.base
+        await round.train("sft", learned, plan=self.critic_plan, role=CRITIC, start=start)
 
     async def __call__(self, round: Round, /) -> None:
         """One round."""
