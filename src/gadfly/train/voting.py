@@ -14,7 +14,7 @@ from gadfly.train.evaluating import Exam
 from gadfly.train.ledger import Ledger, run_cost
 from gadfly.train.round import Tools, Weights
 
-_CHUNK = 8
+_CHUNK = 4
 """Votes a problem between two looks at the clock."""
 
 
