@@ -1,9 +1,7 @@
 """The trainer of this machine: a leaf, since it imports torch."""
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from gadfly.cli.improving import Weighting
+from gadfly.cli.train_report import TrainProgress
 from gadfly.errors import InputError
 from gadfly.train.fit import OnStep
 from gadfly.train.folder import StepLine
@@ -25,37 +23,25 @@ def local_trainer(weighting: Weighting, seed: int) -> LocalTrainer:
         part=weighting.part,
         seed=seed,
     )
-    return LocalTrainer(tuning=tuning, device=weighting.device, on_step=_bar())
+    return LocalTrainer(tuning=tuning, device=weighting.device, on_step=_bars())
 
 
-def _bar() -> OnStep:
-    console = Console(stderr=True)
-    bars: list[Progress] = []
+def _bars() -> OnStep:
+    """A bar for each training, one after the other."""
+    shown: list[TrainProgress] = []
 
     def on_step(line: StepLine, steps: int) -> None:
-        if not console.is_terminal:
-            return
-        if line.step == 1 or not bars:
-            bars.append(_progress(console, steps))
-        bar = bars[-1]
-        loss = line.figures.get("loss")
-        told = "" if loss is None else f"loss {loss:.3f}"
-        bar.update(bar.task_ids[0], completed=line.step, figures=told)
+        if line.step == 1:  # one that broke off may still stand there
+            _end(shown)
+        if not shown:
+            shown.append(TrainProgress("training").__enter__())
+        shown[0](line, steps)
         if line.step == steps:
-            bars.pop().stop()
+            _end(shown)
 
     return on_step
 
 
-def _progress(console: Console, steps: int) -> Progress:
-    bar = Progress(
-        TextColumn("training"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(compact=True),
-        console=console,
-    )
-    bar.add_task("training", total=steps, figures="")
-    bar.start()
-    return bar
+def _end(shown: list[TrainProgress]) -> None:
+    while shown:
+        shown.pop().__exit__(None, None, None)
