@@ -19,8 +19,9 @@ from gadfly.train.evaluating import Exam
 from gadfly.train.improve import Course, Improving, Settings
 from gadfly.train.learner import Tuning
 from gadfly.train.plan import Plan
-from gadfly.train.round import Tools, Weights
+from gadfly.train.round import Tools
 from gadfly.train.training import LocalTrainer
+from gadfly.train.weights import Weights
 
 PLAN = Plan(steps=4, batch=8, rate=1e-3, save_every=2)
 SHORT = Sampling(max_tokens=24)

@@ -12,8 +12,9 @@ from gadfly.records import Problem, Request
 from gadfly.scorers.text import Numeric
 from gadfly.train.improve import Loop, Prepares
 from gadfly.train.ledger import Ledger
-from gadfly.train.round import Lesson, Round, Tools, Trained, Trainer, Weights
+from gadfly.train.round import Round, Tools, Trainer
 from gadfly.train.rows import AnyRow, PromptCompletion
+from gadfly.train.weights import Lesson, Trained, Weights
 
 BASE = Weights(model="base", start="base")
 

@@ -15,8 +15,9 @@ from gadfly.records import Problem, Sampling
 from gadfly.train.improve import Loop
 from gadfly.train.learner import Tuning
 from gadfly.train.ledger import Ledger
-from gadfly.train.round import Round, Tools, Weights
+from gadfly.train.round import Round, Tools
 from gadfly.train.training import LocalTrainer
+from gadfly.train.weights import Weights
 
 SAMPLED = Sampling(temperature=0.7, max_tokens=8)
 TRAINER = LocalTrainer(tuning=Tuning(lora=None, precision="float32", part=128), device="cpu")

@@ -16,8 +16,9 @@ from gadfly.scorers.text import Numeric
 from gadfly.train.improve import Loop, Prepares
 from gadfly.train.ledger import Ledger
 from gadfly.train.practice import Practice
-from gadfly.train.round import Lesson, Round, Tools, Trained, Weights
+from gadfly.train.round import Round, Tools
 from gadfly.train.rows import AnyRow
+from gadfly.train.weights import Lesson, Trained, Weights
 
 BASE = Weights(model="scripted", start="base")
 HELD_OUT = (Problem(id="capital", prompt="Name the town on the Seine.", reference="Paris"),)

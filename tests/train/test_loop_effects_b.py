@@ -34,8 +34,9 @@ from gadfly.recipes.improve.self_evolution import SelfEvolution
 from gadfly.records import Completion, Request, Sampling, Usage
 from gadfly.train.improve import Loop
 from gadfly.train.plan import Plan
-from gadfly.train.round import Round, Tools, Trainer, Weights
+from gadfly.train.round import Round, Tools, Trainer
 from gadfly.train.training import LocalTrainer
+from gadfly.train.weights import Weights
 
 SHORT = Sampling(max_tokens=6, temperature=1.0)
 SFT = Plan(steps=30, batch=32, rate=5e-4, save_every=100)

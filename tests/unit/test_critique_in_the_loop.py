@@ -11,8 +11,9 @@ from support.loop_rounds import BASE, Diary, number, one_round, tools
 from gadfly.recipes.improve.critique_in_the_loop import CritiqueInTheLoop
 from gadfly.records import Request
 from gadfly.train.improve import CRITIC
-from gadfly.train.round import ACTOR, Lesson, Trained, Weights
+from gadfly.train.round import ACTOR
 from gadfly.train.rows import AnyRow, PromptCompletion
+from gadfly.train.weights import Lesson, Trained, Weights
 
 
 class Naming(Diary):

@@ -24,8 +24,9 @@ from gadfly.train.improve import Course, Improving, Settings
 from gadfly.train.ledger import Ledger, earlier_seconds
 from gadfly.train.plan import Plan
 from gadfly.train.reading import read_rows
-from gadfly.train.round import Lesson, Round, Tools, Trained, Weights, answering_like, trainable
+from gadfly.train.round import Round, Tools
 from gadfly.train.rows import AnyRow
+from gadfly.train.weights import Lesson, Trained, Weights, answering_like, trainable
 
 PROBLEMS = [
     Problem(

@@ -28,7 +28,8 @@ from gadfly.run.health_table import print_health
 from gadfly.run.improvement import Improvement
 from gadfly.train.evaluating import Exam, Untouched
 from gadfly.train.improve import Course, Improving, Loop, Settings
-from gadfly.train.round import Tools, Trainer, trainable
+from gadfly.train.round import Tools, Trainer
+from gadfly.train.weights import trainable
 
 VOTING = "self-consistency"
 

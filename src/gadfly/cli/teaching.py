@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gadfly.errors import InputError
 from gadfly.train.learner import Lora, Tuning
 from gadfly.train.plan import Plan
-from gadfly.train.round import trainable
+from gadfly.train.weights import trainable
 
 OBJECTIVE = Group("The objective's settings", sort_key=1)
 WEIGHTS = Group("Weights", sort_key=3)

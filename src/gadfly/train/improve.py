@@ -27,8 +27,9 @@ from gadfly.run.store import read_rollouts
 from gadfly.train.criticising import critic_check
 from gadfly.train.evaluating import Exam
 from gadfly.train.ledger import Ledger, run_cost
-from gadfly.train.round import ACTOR, Round, Tools, Weights
+from gadfly.train.round import ACTOR, Round, Tools
 from gadfly.train.voting import VotingControl
+from gadfly.train.weights import Weights
 
 CRITIC = "critic"
 OnPhase: TypeAlias = Callable[[str], None]

@@ -3,16 +3,13 @@
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from gadfly.errors import InputError
 from gadfly.records import Rollout
 from gadfly.run.improvement import Phase, PhaseCost
 from gadfly.run.summary import RunSummary
 from gadfly.train.export import write_whole
-
-if TYPE_CHECKING:  # rounds keep ledgers
-    from gadfly.train.round import Trained
+from gadfly.train.weights import Trained
 
 LEDGER = "costs.json"
 
@@ -83,7 +80,7 @@ def earlier_seconds(rollouts: Iterable[Rollout], summary: RunSummary, *, in_flig
 
 
 def training_costs(
-    index: int, trained: "Trained", seconds: float, oracle: int = 0
+    index: int, trained: Trained, seconds: float, oracle: int = 0
 ) -> Iterator[tuple[str, PhaseCost]]:
     """What a training took by phase: the gradient steps, and the answers drawn meanwhile."""
     drawing = 0.0

@@ -3,16 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from pydantic import JsonValue
 
 from gadfly.protocols import Model, Scorer, Solver
 from gadfly.records import Problem
 from gadfly.train.plan import Plan
-
-if TYPE_CHECKING:  # rounds practise
-    from gadfly.train.round import Trained
+from gadfly.train.weights import Trained
 
 MakeSolver: TypeAlias = Callable[[Model], Solver]
 
@@ -41,8 +39,6 @@ class Practice:
 class OnlineTrainer(Protocol):
     """A trainer that also trains on what the weights answer meanwhile; see `train.practising`."""
 
-    def practise(
-        self, start: str, practice: Practice, problems: Sequence[Problem], out: Path, /
-    ) -> "Trained":
+    def practise(self, start: str, practice: Practice, problems: Sequence[Problem], out: Path, /) -> Trained:
         """Train, going on where an earlier session stopped; blocks."""
         ...

@@ -21,8 +21,8 @@ from gadfly.train.learner import Learner, Tuning
 from gadfly.train.objectives.policy_gradient import PolicyGradient, Sampled
 from gadfly.train.online import Estimate, OnPolicy, Sampler
 from gadfly.train.practice import Practice
-from gadfly.train.round import Trained, Weights
 from gadfly.train.sampled_training import SampledTrainer
+from gadfly.train.weights import Trained, Weights
 
 CALLS, DRAWN, DRAWING, LEARNED = "drawn_calls", "drawn_tokens", "drawing_seconds", "learned_tokens"
 _ESTIMATES = ("grpo", "rloo", "reinforce")

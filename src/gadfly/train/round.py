@@ -20,15 +20,14 @@ from time import monotonic
 from typing import Protocol
 
 import anyio.to_thread
-from pydantic import Field, JsonValue
+from pydantic import JsonValue
 
 from gadfly.errors import InputError
-from gadfly.parsing.spec import read_spec
 from gadfly.primitives.answering import Answering
 from gadfly.prompts import Prompt
 from gadfly.protocols import Model, Scorer, Solver
-from gadfly.records import Problem, Record, Sampling
-from gadfly.run.improvement import Phase, PhaseCost
+from gadfly.records import Problem, Sampling
+from gadfly.run.improvement import Phase
 from gadfly.run.progress import RunProgress
 from gadfly.run.runner import run
 from gadfly.run.store import read_rollouts
@@ -44,18 +43,9 @@ from gadfly.train.practice import OnlineTrainer, Practice
 from gadfly.train.reading import read_rows
 from gadfly.train.rows import CRITIQUE, AnyRow
 from gadfly.train.sources import Sourced
+from gadfly.train.weights import Lesson, Trained, Weights, answering_like
 
 ACTOR = "actor"
-_TRAINABLE = ("embedded", "llamacpp", "openvino", "transformers")
-
-
-class Weights(Record):
-    """Weights of one role: how they answer, and where training them starts from."""
-
-    model: str
-    """Specification of the model that answers, such as `embedded:round-1.gguf`."""
-    start: str
-    """A folder, a GGUF file or a hub id; empty: the embedded model."""
 
 
 class Engines(Protocol):
@@ -73,34 +63,9 @@ class Engines(Protocol):
 class Trainer(Protocol):
     """Trains weights on rows and publishes the result; see `train.training`."""
 
-    def __call__(self, start: str, rows: Sequence[AnyRow], lesson: "Lesson", out: Path, /) -> "Trained":
+    def __call__(self, start: str, rows: Sequence[AnyRow], lesson: Lesson, out: Path, /) -> Trained:
         """Train, going on where an earlier session stopped; blocks."""
         ...
-
-
-class Lesson(Record):
-    """What is learned from rows, and how long: an objective by its name, so that a loop needs no torch."""
-
-    objective: str
-    """As `gadfly train` names it, such as sft or dpo."""
-    settings: Mapping[str, JsonValue] = Field(default_factory=dict[str, JsonValue])
-    """Fields of the objective."""
-    plan: Plan
-
-
-class Trained(Record):
-    """What a training came to."""
-
-    weights: Weights
-    steps: int
-    tokens: int
-    """On which a gradient was taken."""
-    rows: int
-    seconds: float
-    figures: Mapping[str, float]
-    """Of the last step."""
-    drawn: PhaseCost | None = None
-    """What the weights' own answers took, where it was those they learned from; `seconds` are without it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -339,33 +304,3 @@ class Round:
         self.path.mkdir(parents=True, exist_ok=True)
         write_whole(file, json.dumps(value) + "\n")
         return value
-
-
-def trainable(model: str) -> Weights:
-    """The weights behind a model's specification.
-
-    Raises:
-        InputError: the model is a server's, or another whose weights are not at hand.
-    """
-    spec = read_spec(model)
-    if spec.name not in _TRAINABLE:
-        raise InputError(
-            f"{spec.name} gives answers and no weights; train embedded, transformers:FOLDER or a .gguf file"
-        )
-    return Weights(model=model, start=spec.target)
-
-
-def answering_like(base: Weights, trained: Weights) -> Weights:
-    """Trained weights that answer as the base does: by its engine, with its options, where they can.
-
-    A round by another engine than the base would be compared for its arithmetic as well.
-    """
-    spec, made = read_spec(base.model), read_spec(trained.model)
-    if spec.name == "transformers":
-        target = trained.start
-    elif spec.name in _TRAINABLE and made.name == "embedded":
-        target = made.target
-    else:
-        return trained
-    _, mark, options = base.model.partition("?")
-    return trained.model_copy(update={"model": f"{spec.name}:{target}{mark}{options}"})

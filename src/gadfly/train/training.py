@@ -20,8 +20,8 @@ from gadfly.train.plan import Plan
 from gadfly.train.practice import Practice
 from gadfly.train.practising import practise
 from gadfly.train.publish import publish_weights
-from gadfly.train.round import Lesson, Trained, Weights
 from gadfly.train.rows import AnyRow
+from gadfly.train.weights import Lesson, Trained, Weights
 
 E = TypeVar("E")
 

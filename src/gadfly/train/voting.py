@@ -12,7 +12,8 @@ from gadfly.run.improvement import Arm, Checkpoint, Evaluation
 from gadfly.run.store import read_rollouts
 from gadfly.train.evaluating import Exam
 from gadfly.train.ledger import Ledger, run_cost
-from gadfly.train.round import Tools, Weights
+from gadfly.train.round import Tools
+from gadfly.train.weights import Weights
 
 _CHUNK = 4
 """Votes a problem between two looks at the clock."""
