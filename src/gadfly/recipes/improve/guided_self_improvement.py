@@ -46,7 +46,7 @@ class GuidedSelfImprovement:
     plan: Plan = Plan()
     sampling: Sampling = Sampling(max_tokens=128)
 
-    systems: ClassVar[tuple[int, ...]] = ()
+    systems: ClassVar[tuple[int, ...]] = (248,)
 
     async def __call__(self, round: Round, /) -> None:
         """One round."""

@@ -31,7 +31,7 @@ class LMSI:
     plan: Plan = Plan()
     sampling: Sampling = Sampling(max_tokens=128)
 
-    systems: ClassVar[tuple[int, ...]] = ()
+    systems: ClassVar[tuple[int, ...]] = (234,)
 
     async def __call__(self, round: Round, /) -> None:
         """One round."""

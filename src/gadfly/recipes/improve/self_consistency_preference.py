@@ -33,7 +33,7 @@ class SelfConsistencyPreference:
     plan: Plan = Plan(epochs=1)
     sampling: Sampling = Sampling(max_tokens=128)
 
-    systems: ClassVar[tuple[int, ...]] = ()
+    systems: ClassVar[tuple[int, ...]] = (268,)
 
     async def __call__(self, round: Round, /) -> None:
         """One round."""
