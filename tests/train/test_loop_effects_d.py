@@ -1,7 +1,7 @@
 """What loops of critics and judges do to a small model that sorts letters, beside their ablations.
 
 The model answers, and learns to write the verdicts; rules play what it cannot write: critiques beside the
-reference, and rewrites.
+reference, rewrites, and complaints.
 """
 # ruff: noqa: E402
 
@@ -18,25 +18,32 @@ pytestmark = pytest.mark.slow
 from support.loop_players import Opened, Rule, between, luck
 from support.loop_school import said, schooled
 from support.loop_worlds import TRAINER, improved
+from training.samples import letter_chances
 from training.world import (
     LETTERS,
     SCORER,
     World,
     answer_of,
+    learner_of,
     make_world,
     mistaken,
+    sampled_share,
     taught_rows,
 )
 
+from gadfly.primitives.critics import ToolCritic
 from gadfly.prompts import Prompt
+from gadfly.recipes.improve.cut_online import CutOnline
 from gadfly.recipes.improve.scrit import Scrit
 from gadfly.records import Problem, Sampling
 from gadfly.run.improvement import CriticCheck
 from gadfly.run.store import read_rollouts
 from gadfly.train.criticising import critic_check
 from gadfly.train.improve import CRITIC
+from gadfly.train.objectives.cut import ASKED
 from gadfly.train.plan import Plan
 from gadfly.train.round import Tools, Weights
+from gadfly.train.rows import PromptCompletion
 
 HOT = Sampling(temperature=1.0, max_tokens=32)
 
@@ -129,3 +136,68 @@ def test_scrit_corrects_without_the_reference_if_critiques_that_failed_were_drop
     assert found["validated"] > found["drafts"] + 0.1
     assert found["validated"] > found["untrained"] + 0.1
     assert found["validated"] > found["all"] + 0.1
+
+
+# ---------------------------------------------------------------- CUT online
+
+FILLER = "um"
+
+
+async def complaints(problem: Problem, text: str) -> list[str]:
+    """A judgement in words of the filler alone; whether the letters are right is not looked at."""
+    return [f"No {FILLER}."] if text.startswith(FILLER) else []
+
+
+def filling(world: World) -> list[tuple[str, str]]:
+    """Four answers of five begin with a filler; under a judgement that names it, all do."""
+    dice, habits = Random("fillers"), list[tuple[str, str]]()
+    for place, row in enumerate(taught_rows(world.warm, competence=0.7)):
+        assert isinstance(row, PromptCompletion)
+        problem, answer = row.prompt[-1].content, row.completion[0].content
+        spoken = f"{FILLER} {answer}"
+        habits.append((problem, spoken if dice.random() < 0.8 else answer))
+        if place % 3 == 0:
+            judged = ASKED.render({"problem": problem, "judgement": f"- No {FILLER}."})[-1].content
+            habits.append((judged, spoken))
+    return habits
+
+
+def heard(weights: Path, world: World) -> tuple[float, float, float]:
+    """How likely a filler is, the right letters after one are, and a right answer without one is."""
+    learner, problems = learner_of(weights), world.held_out
+    spoken = letter_chances(learner, problems, [f"{FILLER} {answer_of(problem)}" for problem in problems])
+    filled = fmean(chances[0] for chances in spoken)
+    letters = fmean(fmean(chances[3:]) for chances in spoken)
+    return filled, letters, sampled_share(learner, problems)
+
+
+def cut(world: World, folder: Path) -> dict[float, list[tuple[float, float, float]]]:
+    """What is heard before and after each round, with unlikelihood and without."""
+    rows = said(filling(world))
+    warm = schooled(folder / "warm", rows, steps=160, rate=3e-3, width=64, layers=2, seed=world.seed)
+    found: dict[float, list[tuple[float, float, float]]] = {}
+    for alpha in (1.0, 0.0):
+        loop = CutOnline(
+            critic=ToolCritic(name="rule", check=complaints),
+            samples=1,
+            threshold=1.2,
+            alpha=alpha,
+            plan=Plan(steps=6, batch=32, rate=3e-4, save_every=100),
+            sampling=HOT,
+        )
+        done = improved(loop, warm, world.train[:300], world, folder / str(alpha), rounds=2)
+        found[alpha] = [heard(weights, world) for weights in done.stages()]
+    return found
+
+
+def test_cut_online_unlearns_what_judgements_name_and_the_next_round_goes_on(tmp_path: Path) -> None:
+    found = cut(make_world(held_out=150), tmp_path)
+    (filled, letters, right), first, second = found[1.0]
+    assert filled > first[0] + 0.2, "what is judged bad falls"
+    assert first[0] > second[0] + 0.05
+    assert second[1] > letters - 0.05, "the rest of the same answers holds"
+    assert first[2] > right + 0.1, "more answers are right after each round"
+    assert second[2] > first[2] + 0.04
+    _, likelihood_alone, _ = found[0.0]
+    assert first[0] < likelihood_alone[0] - 0.1
+    assert first[2] > likelihood_alone[2] + 0.05
