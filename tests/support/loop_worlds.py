@@ -2,22 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import anyio
 from training.world import SCORER, World
 
-from gadfly.models.load import load_model
 from gadfly.protocols import Scorer
-from gadfly.recipes.load import SharedModels
 from gadfly.records import Problem, Sampling
-from gadfly.train.improve import Loop
+from gadfly.train.improve import Loop, Prepares
 from gadfly.train.learner import Tuning
 from gadfly.train.ledger import Ledger
-from gadfly.train.round import Round, Tools
+from gadfly.train.round import ACTOR, Round, Tools
 from gadfly.train.training import LocalTrainer
 from gadfly.train.weights import Weights
+from support.loop_players import Opened, Rule
 
 SAMPLED = Sampling(temperature=0.7, max_tokens=8)
 TRAINER = LocalTrainer(tuning=Tuning(lora=None, precision="float32", part=128), device="cpu")
@@ -32,10 +30,16 @@ class Played:
     """What rounds came to."""
 
     rounds: tuple[Round, ...]
+    """The preparation first, where the loop has one."""
 
     @property
     def weights(self) -> Path:
         return Path(self.rounds[-1].weights().start)
+
+    def stages(self, role: str = ACTOR) -> list[Path]:
+        """The weights of a role, the base's first, then after each round."""
+        base = self.rounds[0].base
+        return [Path(weights.start) for weights in (base, *(one.weights(role) for one in self.rounds))]
 
 
 def improved(
@@ -47,13 +51,14 @@ def improved(
     *,
     rounds: int = 1,
     scorer: Scorer = SCORER,
+    rules: Sequence[Rule] = (),
 ) -> Played:
-    """The rounds of a loop, each on the next problems."""
+    """The rounds of a loop, each on the next problems; rules answer what the small model cannot."""
     base, size = weights_at(start), len(problems) // rounds
     done: list[Round] = []
 
     async def play() -> None:
-        models = SharedModels(load=partial(load_model, cache=folder / "calls.sqlite"))
+        models = Opened(rules)
         tools = Tools(
             engines=models,
             trainer=TRAINER,
@@ -62,17 +67,18 @@ def improved(
             benchmark="world",
         )
         current: dict[str, Weights] = {}
-        for index in range(1, rounds + 1):
+        for index in range(0 if isinstance(loop, Prepares) else 1, rounds + 1):
+            first = max(0, index - 1) * size
             now = Round(
                 index=index,
                 path=folder / f"round-{index}",
-                problems=problems[(index - 1) * size : index * size],
+                problems=problems[first : first + size],
                 base=base,
                 current=dict(current),
                 tools=tools,
                 ledger=Ledger(folder),
             )
-            await loop(now)
+            await (loop(now) if index or not isinstance(loop, Prepares) else loop.prepare(now))
             current = now.current
             done.append(now)
         await models.close()

@@ -38,7 +38,7 @@ class CutOnline:
     plan: Plan = Plan(rate=1e-4, epochs=1)
     sampling: Sampling = Sampling(max_tokens=128)
 
-    systems: ClassVar[tuple[int, ...]] = ()
+    systems: ClassVar[tuple[int, ...]] = (7,)
 
     async def __call__(self, round: Round, /) -> None:
         """One round. Where the critic sees the reference, the rows say so."""

@@ -57,7 +57,7 @@ class Scrit:
     plan: Plan = Plan()
     sampling: Sampling = Sampling(max_tokens=128)
 
-    systems: ClassVar[tuple[int, ...]] = ()
+    systems: ClassVar[tuple[int, ...]] = (325,)
 
     async def __call__(self, round: Round, /) -> None:
         """One round; the actor stays as it is."""
