@@ -7,8 +7,8 @@ rewrites what the critic does not accept; problems that stay hard get more attem
 they came about, are what the base is trained on.
 Differs from the paper: critiques to learn from come from `annotator`, by default a teacher with the answer
 key, where the paper has a strong model and a filter (`AutoMathCritique` can stand here); rewrites to learn
-from pair a criticised draft with a right answer that the actor itself sampled; the critic may start from the actor's
-weights (`critic_from`); the numbers are ours.
+from pair a criticised draft with a right answer that the actor itself sampled; the critic may start from
+the actor's weights (`critic_from`); the numbers are ours.
 """
 
 from collections import Counter
