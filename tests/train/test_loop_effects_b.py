@@ -5,9 +5,8 @@ rewrites) come from rules that err now and then.
 """
 # ruff: noqa: E402
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from hashlib import sha256
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -16,6 +15,7 @@ import pytest
 pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
 
+from support.loop_players import Opened, Rule, between, luck
 from support.loop_rounds import one_round
 from training.world import (
     SCORER,
@@ -27,11 +27,9 @@ from training.world import (
     warmed_up,
 )
 
-from gadfly.models.load import load_model
-from gadfly.protocols import Closing, Model
 from gadfly.recipes.improve.ilf_rounds import IlfRounds
 from gadfly.recipes.improve.self_evolution import SelfEvolution
-from gadfly.records import Completion, Request, Sampling, Usage
+from gadfly.records import Sampling
 from gadfly.train.improve import Loop
 from gadfly.train.plan import Plan
 from gadfly.train.round import Round, Tools, Trainer
@@ -42,15 +40,9 @@ SHORT = Sampling(max_tokens=6, temperature=1.0)
 SFT = Plan(steps=30, batch=32, rate=5e-4, save_every=100)
 MOSTLY = 0.85
 """How often a rule that plays a judge is right."""
-Rule = tuple[str, Callable[[str, int], str]]
 
 
 # ---------------------------------------------------------------- what plays beside the model
-
-
-def luck(*said: object) -> float:
-    """From 0 to 1, the same for the same words."""
-    return int(sha256(repr(said).encode()).hexdigest()[:8], 16) / 16**8
 
 
 def word(asked: str) -> str:
@@ -60,11 +52,6 @@ def word(asked: str) -> str:
 
 def solved(asked: str) -> str:
     return "".join(sorted(word(asked)))
-
-
-def between(asked: str, tag: str) -> str:
-    """What stands inside a tag."""
-    return asked.split(f"<{tag}>\n", 1)[1].split(f"\n</{tag}>", 1)[0]
 
 
 def spoilt(asked: str, *said: object) -> str:
@@ -79,45 +66,6 @@ def spoilt(asked: str, *said: object) -> str:
 def believed(asked: str, answer: str) -> bool:
     """Whether a judge that is mostly right takes an answer for right."""
     return (answer == solved(asked)) == (luck(word(asked), answer) < MOSTLY)
-
-
-@dataclass(frozen=True)
-class Playing:
-    """The small model, and rules for the prompts that it cannot answer."""
-
-    small: Model
-    rules: Sequence[Rule]
-
-    @property
-    def id(self) -> str:
-        return self.small.id
-
-    async def complete(self, request: Request, /) -> Completion:
-        asked = request.messages[-1].content
-        for mark, rule in self.rules:
-            if mark in asked:
-                text = rule(asked, request.draw[-1] if request.draw else 0)
-                return Completion(text=text, model=self.id, usage=Usage(calls=1))
-        return await self.small.complete(request)
-
-
-@dataclass(frozen=True)
-class Opened:
-    """Engines: the small model by its weights, with the rules beside it."""
-
-    rules: Sequence[Rule]
-    models: dict[str, Model] = field(default_factory=dict[str, Model])
-
-    def __call__(self, spec: str, /) -> Model:
-        if spec not in self.models:
-            self.models[spec] = load_model(f"{spec}?batch=64&device=cpu", cache=None)
-        return Playing(self.models[spec], self.rules)
-
-    async def close(self) -> None:
-        for model in self.models.values():
-            if isinstance(model, Closing):
-                await model.close()
-        self.models.clear()
 
 
 @pytest.fixture(scope="module")
