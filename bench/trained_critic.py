@@ -25,7 +25,7 @@ from gadfly.records import Problem, Sampling
 from gadfly.run import run
 from gadfly.run.diagnosis import critics_health
 from gadfly.run.health import Compared, CriticHealth
-from gadfly.run.improvement import CriticCheck, read_improvement
+from gadfly.run.improvement import CriticCheck, Improvement, read_improvement
 from gadfly.run.store import read_rollouts
 from gadfly.train.criticising import critic_check
 from gadfly.train.learner import Lora, Tuning
@@ -35,17 +35,19 @@ from gadfly.train.reading import read_rows
 from gadfly.train.training import LocalTrainer
 
 SAMPLING = Sampling(max_tokens=64)
-STEPS, RATE = 60, 5e-4
-"""As `make improve` trains its critic."""
+PLAN = "critique-in-the-loop.critic_plan"
 
 
-def specifications(run_folder: Path, work: Path) -> tuple[str, Mapping[str, str]]:
+def specifications(improvement: Improvement, run_folder: Path, work: Path) -> tuple[str, Mapping[str, str]]:
     """The model of the actor, and of every critic by its name; what is not trained yet is trained.
 
     Args:
+        improvement: Says how long the run's critic was trained.
         run_folder: Of `gadfly improve critique-in-the-loop` on the embedded model.
         work: Where the critic from the actor's weights is trained.
     """
+    said = improvement.settings
+    plan = Plan(steps=int(said[f"{PLAN}.steps"]), rate=float(said[f"{PLAN}.rate"]))
     prepared = run_folder / "arms" / "critique-in-the-loop" / "round-0"
     actor = f"embedded:{_gguf(prepared / 'train-actor')}"
     tuning = Tuning(lora=Lora(rank=16, alpha=32.0), precision="bf16", part=16)
@@ -53,7 +55,7 @@ def specifications(run_folder: Path, work: Path) -> tuple[str, Mapping[str, str]
         str(prepared / "train-actor" / "model"),
         list(read_rows(prepared / "critiques.jsonl")),
         Supervised(),
-        Plan(steps=STEPS, rate=RATE),
+        plan,
         work / "from-actor",
     )
     return actor, {
@@ -72,7 +74,7 @@ def _gguf(folder: Path) -> Path:
 async def checks(run_folder: Path, work: Path) -> list[CriticCheck]:
     """Each critic on the same drafts of the held-out problems."""
     improvement = read_improvement((run_folder / "improvement.json").read_bytes())
-    actor, critics = specifications(run_folder, work)
+    actor, critics = specifications(improvement, run_folder, work)
     specs = [spec.strip() for spec in improvement.benchmark.split(" ; ")]
     benchmarks = [load_benchmark(spec) for spec in specs]
     known = {problem.id: problem for benchmark in benchmarks for problem in benchmark.problems()}
