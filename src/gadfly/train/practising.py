@@ -28,7 +28,7 @@ CALLS, DRAWN, DRAWING, LEARNED = "drawn_calls", "drawn_tokens", "drawing_seconds
 _ESTIMATES = ("grpo", "rloo", "reinforce")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StandIn:
     """Stands for the weights where a solver is described and not asked."""
 
