@@ -17,11 +17,11 @@ from pathlib import Path
 
 import anyio
 
-from gadfly.benchmarks.load import load_benchmark
+from gadfly.cli.improving import open_pool
 from gadfly.models.load import load_model
-from gadfly.primitives.reviewing import CHECK, ModelCritic, Reviewed
+from gadfly.recipes.improve.critique_in_the_loop import CritiqueInTheLoop
 from gadfly.recipes.load import SharedModels
-from gadfly.records import Problem, Sampling
+from gadfly.records import Sampling
 from gadfly.run import run
 from gadfly.run.diagnosis import critics_health
 from gadfly.run.health import Compared, CriticHealth
@@ -75,20 +75,15 @@ async def checks(run_folder: Path, work: Path) -> list[CriticCheck]:
     """Each critic on the same drafts of the held-out problems."""
     improvement = read_improvement((run_folder / "improvement.json").read_bytes())
     actor, critics = specifications(improvement, run_folder, work)
-    specs = [spec.strip() for spec in improvement.benchmark.split(" ; ")]
-    benchmarks = [load_benchmark(spec) for spec in specs]
-    known = {problem.id: problem for benchmark in benchmarks for problem in benchmark.problems()}
-    problems: list[Problem] = [known[name] for name in improvement.problems]
-    scorer = benchmarks[0].scorer
+    pool, loop = open_pool(improvement.benchmark), CritiqueInTheLoop(sampling=SAMPLING)
+    known = {problem.id: problem for problem in pool.problems}
+    problems = [known[name] for name in improvement.problems]
     found: list[CriticCheck] = []
     models = SharedModels(load=partial(load_model, cache=work / "calls.sqlite"))
     for index, (name, spec) in enumerate(critics.items()):
-        critic = ModelCritic(model=models(spec), prompt=CHECK, sampling=SAMPLING.greedy)
-        solver = Reviewed(model=models(actor), critic=critic, sampling=SAMPLING, rewriting=SAMPLING.greedy)
-        out = work / f"critic-{index}"
-        await run(solver, problems, out=out, scorers={"right": scorer}, benchmark=improvement.benchmark)
-        named = {problem.id: problem for problem in problems}
-        found.append(await critic_check(read_rollouts(out), scorer, named, round=index, critic=name))
+        solver, out = loop.correcting(models(actor), models(spec), SAMPLING), work / f"critic-{index}"
+        await run(solver, problems, out=out, scorers={"right": pool.scorer}, benchmark=pool.name)
+        found.append(await critic_check(read_rollouts(out), pool.scorer, known, round=index, critic=name))
         await models.close()
     return found
 

@@ -3,15 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from training.world import learner_of
-
-from gadfly.train.fit import Training, examples_of, fit
-from gadfly.train.folder import MODEL
 from gadfly.train.objectives.supervised import Supervised
 from gadfly.train.plan import Plan
 from gadfly.train.reading import as_row
 from gadfly.train.rows import AnyRow
 from gadfly.train.tiny import write_tiny
+from support.loop_worlds import TRAINER
 
 Asked = tuple[str, str]
 """A prompt, and what is to be said to it."""
@@ -23,26 +20,17 @@ def schooled(
     *,
     steps: int,
     rate: float = 1.5e-3,
+    batch: int = 64,
     width: int = 128,
     layers: int = 4,
     seed: int = 0,
 ) -> Path:
     """A model that has imitated the rows; where its weights stand."""
     start = write_tiny(folder / "random", seed=seed, width=width, layers=layers)
-    learner = learner_of(start, seed=seed)
-    plan = Plan(batch=64, rate=rate, schedule="linear", warmup=0.1, save_every=steps, seed=seed)
-    training = Training(
-        learner=learner,
-        objective=Supervised(),
-        batches=examples_of(rows, Supervised(), learner.policy.codec, plan),
-        plan=plan,
-        steps=steps,
-        request={"seed": seed},
-        rows=len(rows),
+    plan = Plan(
+        steps=steps, batch=batch, rate=rate, schedule="linear", warmup=0.1, save_every=steps, seed=seed
     )
-    fit(training, folder / "school")
-    learner.save_merged(folder / MODEL)
-    return folder / MODEL
+    return Path(TRAINER.learn(str(start), rows, Supervised(), plan, folder / "school").weights.start)
 
 
 def said(asked: Sequence[Asked]) -> list[AnyRow]:

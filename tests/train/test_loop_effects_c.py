@@ -19,7 +19,8 @@ import pytest
 pytest.importorskip("torch")
 pytestmark = pytest.mark.slow
 
-from support.loop_worlds import TRAINER, Played, improved
+from support.loop_school import schooled
+from support.loop_worlds import Played, improved
 from training.world import (
     LETTERS,
     SAMPLING,
@@ -39,11 +40,9 @@ from gadfly.recipes.improve.lmsi import LMSI
 from gadfly.recipes.improve.self_consistency_preference import SelfConsistencyPreference
 from gadfly.recipes.improve.star import Star
 from gadfly.records import Problem
-from gadfly.train.objectives.supervised import Supervised
 from gadfly.train.plan import Plan
 from gadfly.train.reading import as_row, read_rows
 from gadfly.train.rows import AnyRow, PromptCompletion
-from gadfly.train.tiny import write_tiny
 
 HINTED = Prompt(name="small-world/hinted", user="{{ problem }}\nHint: {{ hint }}")
 FOLLOWED = 0.7
@@ -59,15 +58,6 @@ def world() -> World:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("warm")
-
-
-def taught(rows: Sequence[AnyRow], folder: Path, *, steps: int, seed: int = 0) -> Path:
-    """Random weights that have learned some rows."""
-    plan = Plan(
-        steps=steps, batch=32, rate=1.5e-3, schedule="linear", warmup=0.1, save_every=steps, seed=seed
-    )
-    tiny = write_tiny(folder / "tiny", seed=seed)
-    return Path(TRAINER.learn(str(tiny), rows, Supervised(), plan, folder / "taught").weights.start)
 
 
 def hard(problem: Problem) -> bool:
@@ -113,13 +103,14 @@ def exchanged(right: str, dice: random.Random) -> str:
 def hinted(world: World, place: Path) -> Path:
     """A model that mostly makes the common mistake, and takes hints up."""
     rows = taught_rows(world.warm, competence=0.3)
-    return taught([*rows, *rows, *hint_rows(world.warm)], place / "hinted", steps=200)
+    return schooled(place / "hinted", [*rows, *rows, *hint_rows(world.warm)], steps=200, batch=32)
 
 
 @pytest.fixture(scope="module")
 def scattered(world: World, place: Path) -> Path:
     """A model that is wrong more often than right, but seldom twice in the same way."""
-    return taught(scattered_rows(world.warm, competence=0.35), place / "scattered", steps=160)
+    rows = scattered_rows(world.warm, competence=0.35)
+    return schooled(place / "scattered", rows, steps=160, batch=32)
 
 
 def share(weights: Path, problems: Sequence[Problem]) -> float:

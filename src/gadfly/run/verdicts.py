@@ -154,8 +154,13 @@ def warned_of(arm: ArmHealth, base: CheckpointHealth) -> Iterator[Warned]:
     for one in arm.checkpoints:
         signs = (*_over_optimised(one), *_collapsed(one), *_worse(one, base))
         for sign, text in signs:
-            known = arm.kind == "models" or one.name.startswith(arm.name)
-            yield Warned(sign=sign, where=one.name if known else f"{arm.name}, {one.name}", text=text)
+            yield Warned(sign=sign, where=_where(arm, one), text=text)
+
+
+def _where(arm: ArmHealth, one: CheckpointHealth) -> str:
+    """The arm and the checkpoint; loops name theirs after the arm already, and models have no arm."""
+    known = arm.kind == "models" or one.name.startswith(arm.name)
+    return one.name if known else f"{arm.name}, {one.name}"
 
 
 def _over_optimised(one: CheckpointHealth) -> Iterator[tuple[Sign, str]]:
@@ -234,7 +239,7 @@ def cautions(arms: Sequence[ArmHealth], base: CheckpointHealth, problems: int) -
                 yield f"No times are known to compare {arm.name} with the control {contest.control}."
     for name, one in (
         (base.name, base),
-        *((f"{arm.name}, {one.name}", one) for arm in arms for one in arm.checkpoints),
+        *((_where(arm, one), one) for arm in arms for one in arm.checkpoints),
     ):
         lost = one.unscored + one.failed
         if lost >= MANY * problems:
